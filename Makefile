@@ -1,0 +1,105 @@
+# Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
+.DEFAULT_GOAL := help
+.PHONY: help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+
+# In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
+VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+ROOT_OPTION :=
+else
+BIN := $(VENV)/bin
+ROOT_OPTION := $(if $(filter 0,$(shell id -u)),--allow-root)
+endif
+# The first Python on PATH that is new enough, or empty.
+PYTHON ?= $(shell for p in python3 python3.13 python3.14 python3.12 python py; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$p && break; done)
+PY := $(BIN)/python
+READY := $(VENV)/.zarr-notebooks-ready
+PYTEST := $(PY) -m pytest
+JOBS ?= 2
+COMPARE ?= --nbval
+export PYTHONHASHSEED := 0
+
+help:  ## list the targets
+	@echo "Zarr Notebooks: make TARGET"
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+lab: $(READY) redis  ## open JupyterLab on notebooks/ (PORT=8888 ARGS=--no-browser)
+	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ROOT_OPTION) $(if $(PORT),--port=$(PORT)) $(ARGS)
+
+test: $(READY) lint types style unit notebooks  ## lint, types, style, helper tests and every notebook, outputs compared
+	@echo "== all passed"
+
+render: $(READY)  ## execute lessons and store their outputs (NB=03 for one, ARGS=--fresh to measure again)
+	$(PY) -m tools.render $(NB) $(ARGS)
+
+style: $(READY)  ## measure the lessons against the norms for notebooks
+	@echo "== style of the lessons"
+	@$(PY) -m tools.style
+
+bench: $(READY)  ## measure speed against peers and limits, as ratios in one run
+	$(PY) -m benchmarks
+
+newest:  ## run everything, comparing nothing, against the newest releases (in .venv-newest)
+	$(PYTHON) -m venv .venv-newest
+	$(MAKE) newest-tests VENV=.venv-newest
+
+newest-tests:
+	$(PY) -m pip install --upgrade --editable '.[dev]'
+	@$(PY) -c "import pathlib; pathlib.Path('$(READY)').touch()"
+	$(MAKE) unit notebooks VENV=$(VENV) COMPARE=--nbval-lax ARGS="--ignore=tests/test_project.py"
+
+lint: $(READY)
+	@echo "== ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(READY)
+	@echo "== mypy"
+	@$(PY) -m mypy
+
+unit: $(READY)
+	@echo "== helper tests"
+	@$(PYTEST) -q -n $(JOBS) $(ARGS)
+
+notebooks: $(READY)
+	@echo "== notebooks, outputs compared"
+	@$(PYTEST) -q -n $(JOBS) --dist loadfile -p tools.strict_nbval $(COMPARE) --nbval-current-env \
+		--nbval-cell-timeout 90 $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
+
+test-long: $(READY)  ## property tests with 10,000 examples each
+	$(PYTEST) -q -n $(JOBS) --timeout 3600 --hypothesis-profile long
+
+browser: $(READY)  ## run lessons in a real browser (needs chromium)
+	$(PY) -m pip install --quiet --require-hashes -r tests/browser/requirements.lock
+	$(PYTEST) -q tests/browser
+
+lock: $(READY)  ## renew requirements.lock and what is made from it
+	$(PY) -m tools.locks
+
+readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATION.cff
+	$(PY) -m tools.readme
+
+clean:  ## remove the environment and all caches
+	rm -rf .venv .venv-newest build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(READY) redis  ## only set everything up
+
+redis: $(READY)
+	@$(PY) -m helpers.servers
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "Zarr Notebooks needs Python 3.12 or later, and none is on PATH. Install one" \
+		"(https://www.python.org/downloads/), or name one: make lab PYTHON=/path/to/python3.13" >&2; exit 1; }
+
+$(READY): requirements.lock pyproject.toml
+	@$(MAKE) --no-print-directory check-python
+	@echo "== setting up $(VENV), once (a few minutes)"
+	@test -x $(PY) || test -x $(PY).exe || $(PYTHON) -m venv $(VENV) || { echo "Python cannot make an environment here." \
+		"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PY) -m pip install --require-hashes -r requirements.lock
+	$(PY) -m pip install --no-deps --no-build-isolation --editable .
+	@$(PY) -m jupyter labextension disable "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1 || true
+	@$(PY) -c "import pathlib; pathlib.Path('$(READY)').touch()"

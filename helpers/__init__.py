@@ -1,0 +1,1 @@
+"""Helpers of the Zarr Notebooks: what the lessons import, tested like a library."""

@@ -1,0 +1,1 @@
+"""What keeps the notebooks, the lock and the README true; nothing here is imported by a lesson."""
