@@ -61,9 +61,11 @@ def fill(text: str, parts: dict[str, str]) -> str:
         When `text` lacks the markers of a part.
     """
     for name, part in parts.items():
-        pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(\n<!-- end -->)", flags=re.DOTALL)
-        text, found = pattern.subn(lambda match, part=part: f"{match[1]}{part}{match[2]}", text)  # type: ignore[misc]
-        if not found:
+        begin, end = f"<!-- made: {name} -->\n", "<!-- end -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        text = f"{before}{begin}{part}\n{end}{after}"
+        if not (found and closed):
             msg = f"the text has no lines `<!-- made: {name} -->` and `<!-- end -->`. Put them in."
             raise ValueError(msg)
     return text

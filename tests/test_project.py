@@ -1,0 +1,184 @@
+"""Tests that hold together what is said in more than one place of this repository."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools import locks, readme
+
+ROOT = Path(__file__).parent.parent
+LOCK = locks.LOCK.read_text(encoding="utf-8")
+BROWSER_LOCK = locks.BROWSER_LOCK.read_text(encoding="utf-8")
+with (ROOT / "pyproject.toml").open("rb") as settings_file:
+    SETTINGS = tomllib.load(settings_file)
+
+MACHINE = re.compile(
+    r"/(?:work|root|farm)/\w|/home/(?!jovyan)\w+/|/Users/\w+/|/tmp/(?!tmp\b)[\w-]{4,}|C:\\Users\\\w"
+)
+INDEX = re.compile(r"https?://\S*/simple\b|--(?:extra-)?index-url|--find-links|registry\s*=\s*.?https?:")
+
+
+def tracked_texts() -> dict[str, str]:
+    """Return the text of every file that git tracks or would track, by its path."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    texts = {}
+    for name in listing.splitlines():
+        path = ROOT / name
+        if path.is_file() and path.suffix not in {".png", ".gz", ".nc", ".zip"}:
+            texts[name] = path.read_text(encoding="utf-8")
+    return texts
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Return the version of each package in the text of a lock file."""
+    pairs = (pin.split(" ;")[0].split("==") for pin in locks.pins(lock))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def test_lock_has_what_pyproject_needs() -> None:
+    """Every requirement is pinned, to a version that it allows."""
+    project = SETTINGS["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    versions = pinned(LOCK)
+    for requirement in map(Requirement, needed):
+        version = versions.get(canonicalize_name(requirement.name), "nothing")
+        assert requirement.specifier.contains(version if version != "nothing" else "0"), (
+            f"requirements.lock pins {requirement.name} to {version}, pyproject.toml needs "
+            f"{requirement.specifier}. Run `make lock`."
+        )
+
+
+def test_dependencies_are_lower_bounds() -> None:
+    """Only the lock pins; nbval alone has an upper bound, since its insides are changed here."""
+    project = SETTINGS["project"]
+    for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        operators = {specifier.operator for specifier in Requirement(text).specifier}
+        assert operators == ({">=", "<"} if text.startswith("nbval") else {">="}), text
+
+
+@pytest.mark.parametrize("lock", [LOCK, BROWSER_LOCK], ids=["requirements.lock", "browser"])
+def test_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
+    """What is downloaded can be checked, from whichever index pip is set up for."""
+    entries = re.split(r"\n(?=[a-z])", "\n".join(row for row in lock.splitlines() if not row.startswith("#")))
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"https?:", lock)
+
+
+def test_browser_lock_agrees_with_the_lock() -> None:
+    """What both files pin has one version."""
+    versions, browser = pinned(LOCK), pinned(BROWSER_LOCK)
+    assert {name: versions[name] for name in browser.keys() & versions} == {
+        name: browser[name] for name in browser.keys() & versions
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "editable"),
+    [(locks.ENVIRONMENT, True), (locks.BINDER_ENVIRONMENT, False)],
+    ids=["conda", "binder"],
+)
+def test_environment_repeats_the_lock(path: Path, editable: bool) -> None:
+    """The conda and Binder environments hold exactly the pins of the lock."""
+    assert path.read_text(encoding="utf-8") == locks.environment(LOCK, editable=editable), (
+        f"{path.relative_to(ROOT).as_posix()} differs from requirements.lock. It is made, not edited: "
+        "change pyproject.toml and run `make lock`."
+    )
+
+
+def test_binder_has_the_environment_of_the_root() -> None:
+    """Nothing but the line that installs the checkout, which postBuild runs, differs."""
+    root = yaml.safe_load(locks.ENVIRONMENT.read_text(encoding="utf-8"))
+    binder = yaml.safe_load(locks.BINDER_ENVIRONMENT.read_text(encoding="utf-8"))
+    assert root["dependencies"][-1]["pip"].pop() == locks.EDITABLE
+    assert root == binder
+    assert "--no-deps --no-build-isolation --editable ." in (ROOT / "binder" / "postBuild").read_text()
+
+
+def test_python_is_the_same_everywhere() -> None:
+    """pyenv, uv and conda pick the Python that the project is tested on first."""
+    version = (ROOT / ".python-version").read_text().strip()
+    assert f"python={version}" in locks.CONDA_PACKAGES
+    assert SETTINGS["project"]["requires-python"] == ">=3.12"
+
+
+def test_readme_tells_of_the_lessons_as_they_are() -> None:
+    """The table of lessons, the badge and the clone line are those that the files give."""
+    text = readme.README.read_text(encoding="utf-8")
+    assert text == readme.readme(text), "README.md differs from the lessons. Run `make readme`."
+
+
+def test_citation_is_current() -> None:
+    """The address and the version of the citation are the project's."""
+    text = readme.CITATION.read_text(encoding="utf-8")
+    assert text == readme.citation(text), "CITATION.cff names another address. Run `make readme`."
+    assert yaml.safe_load(text)["version"] == SETTINGS["project"]["version"]
+
+
+def test_public_address_stands_in_one_place() -> None:
+    """What needs the address of the repository takes it from pyproject.toml."""
+    address = readme.repository()
+    may = {"pyproject.toml", "README.md", "CITATION.cff", "tests/test_project.py"}
+    project = re.compile(rf"{re.escape(address)}|github\.com/[\w-]+/zarr-notebooks|mybinder\.org/v2/gh/\w")
+    for name, text in tracked_texts().items():
+        assert name in may or not project.search(text), (
+            f"{name} names the address of this repository. Take it from tools.readme.repository()."
+        )
+
+
+def test_a_public_address_makes_the_badge() -> None:
+    """When the setting names a real address, the badge and the launch link follow."""
+    assert "mybinder.org/v2/gh/someone/zarr-notebooks/HEAD" in readme.badge(
+        "https://github.com/someone/zarr-notebooks"
+    )
+    assert "mybinder" not in readme.badge("https://github.com/OWNER/zarr-notebooks")
+
+
+def test_nothing_names_this_machine() -> None:
+    """No path of a machine and no address of a package index is committed, stored outputs included."""
+    for name, text in tracked_texts().items():
+        if name == "tests/test_project.py":
+            continue
+        for pattern in (MACHINE, INDEX):
+            match = pattern.search(text)
+            assert match is None, f"{name} holds {match[0]!r}" if match else name
+
+
+def test_every_helper_has_its_tests() -> None:
+    """One test file for each module, of the same name."""
+    modules = {path.stem for path in (ROOT / "helpers").glob("[a-z]*.py")}
+    assert {f"test_{module}.py" for module in modules} <= {
+        path.name for path in (ROOT / "tests").glob("test_*.py")
+    }
+
+
+def test_actions_are_pinned() -> None:
+    """Workflows use actions of a named release."""
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+        assert used
+        assert all(re.fullmatch(r"[\w./-]+@v\d+\.\d+\.\d+", action) for action in used), used
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone says what there is."""
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(f"make {target} " in said for target in ("lab", "test", "render", "style", "bench", "lock"))
+
+
+def test_too_old_a_python_gets_one_sentence() -> None:
+    """Without Python 3.12 or later `make` stops with what is needed and what to do."""
+    ran = subprocess.run(
+        ["make", "check-python", "PYTHON="], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode != 0
+    assert "needs Python 3.12 or later" in ran.stderr
