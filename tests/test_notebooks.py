@@ -14,7 +14,7 @@ LESSONS = read_lessons()
 OPENING = ["What you'll learn", "What you'll need"]
 CLOSING = ["On your own", "In practice", "What you learned"]
 # How many cells of a lesson are executed but not compared. Each is argued in the sentence above it.
-NOT_COMPARED: dict[str, int] = {}
+NOT_COMPARED = {"01_review_numpy": 1, "03_choose_chunks": 2, "05_organise_groups": 1}
 LARGEST_BYTES = 300_000
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)
@@ -59,6 +59,7 @@ def test_lesson_ends_with_exercises_that_are_answered(lesson: Lesson) -> None:
         assert exercise.outputs[0].text.startswith("Not answered yet")
         assert solution.outputs[-1].text == "Right.\n"
         assert solution.metadata["jupyter"]["source_hidden"]
+        assert solution.source.startswith("# Solution\n"), "JupyterLab shows the first line of a hidden source"
 
 
 @each_lesson

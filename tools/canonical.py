@@ -29,7 +29,7 @@ _REPLACEMENTS = (
     # tempfile's folders on Linux, macOS and Windows
     (re.compile(r"(?:/private)?/(?:tmp|var/folders/[\w+]+/[\w+]+/T)/tmp\w{8}"), "/TEMPORARY"),
     (re.compile(r"[A-Za-z]:[\\/][^\s'\"]*?[\\/]Temp[\\/]tmp\w{8}"), "/TEMPORARY"),
-    (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "CELL"),
+    (re.compile(r"/(?:tmp)/ipykernel_\d+/\d+\.py"), "CELL"),
 )
 
 

@@ -96,9 +96,7 @@ def main(arguments: list[str]) -> int:
     if "--environments" not in arguments:
         upgrade = ["--upgrade"] if "--upgrade" in arguments else []
         compile_lock(ROOT / "pyproject.toml", LOCK, "--extra=dev", *upgrade)
-        compile_lock(
-            BROWSER_LOCK.with_suffix(".in"), BROWSER_LOCK, "--constraints=requirements.lock", *upgrade
-        )
+        compile_lock(BROWSER_LOCK.with_suffix(".in"), BROWSER_LOCK, "--constraints=requirements.lock", *upgrade)
     write_environments()
     return 0
 

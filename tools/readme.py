@@ -32,9 +32,7 @@ def table(lessons: list[Lesson]) -> str:
     for lesson in lessons:
         before = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", lesson.before)
         link = f"[{lesson.title}](notebooks/{lesson.path.name})"
-        rows.append(
-            f"| {lesson.number} | {link} | {lesson.makes} | {lesson.minutes} | {before} | {lesson.network} |"
-        )
+        rows.append(f"| {lesson.number} | {link} | {lesson.makes} | {lesson.minutes} | {before} | {lesson.network} |")
     return "\n".join(rows)
 
 
