@@ -68,8 +68,8 @@ notebooks: $(READY)
 	@$(PYTEST) -q -n $(JOBS) --dist loadfile -p tools.strict_nbval $(COMPARE) --nbval-current-env \
 		--nbval-cell-timeout 90 $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
 
-test-long: $(READY)  ## property tests with 10,000 examples each
-	$(PYTEST) -q -n $(JOBS) --timeout 3600 --hypothesis-profile long
+test-long: $(READY)  ## compare plans and counts for 10,000 random selections each
+	PLAN_EXAMPLES=10000 $(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_planning.py tests/test_selections.py
 
 browser: $(READY)  ## run lessons in a real browser (needs chromium)
 	$(PY) -m pip install --quiet --require-hashes -r tests/browser/requirements.lock

@@ -18,4 +18,5 @@ def notebook_of(*sources: str, tags: dict[int, str] | None = None) -> NotebookNo
         if tags and place in tags:
             cell.metadata["tags"] = [tags[place]]
         cells.append(cell)
-    return new_notebook(cells=cells)
+    notebook: NotebookNode = new_notebook(cells=cells)
+    return notebook

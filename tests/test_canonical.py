@@ -29,9 +29,7 @@ def test_addresses_and_temporary_folders_are_replaced() -> None:
     assert canonical_text(repr(object())) == "<object object at 0xADDRESS>"
 
 
-@pytest.mark.parametrize(
-    "text", [r"D:\a\AppData\Local\Temp\tmpab12cd34", "/var/folders/x1/y_2/T/tmpab12cd34"]
-)
+@pytest.mark.parametrize("text", [r"D:\a\AppData\Local\Temp\tmpab12cd34", "/var/folders/x1/y_2/T/tmpab12cd34"])
 def test_temporary_folders_of_other_systems_are_replaced(text: str) -> None:
     """MacOS and Windows compare equal to Linux."""
     assert canonical_text(f"in {text}/a") == "in /TEMPORARY/a"

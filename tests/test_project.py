@@ -20,9 +20,7 @@ BROWSER_LOCK = locks.BROWSER_LOCK.read_text(encoding="utf-8")
 with (ROOT / "pyproject.toml").open("rb") as settings_file:
     SETTINGS = tomllib.load(settings_file)
 
-MACHINE = re.compile(
-    r"/(?:work|root|farm)/\w|/home/(?!jovyan)\w+/|/Users/\w+/|/tmp/(?!tmp\b)[\w-]{4,}|C:\\Users\\\w"
-)
+MACHINE = re.compile(r"/(?:work|root|farm)/\w|/home/(?!jovyan)\w+/|/Users/\w+/|/tmp/(?!tmp\b)[\w-]{4,}|C:\\Users\\\w")
 INDEX = re.compile(r"https?://\S*/simple\b|--(?:extra-)?index-url|--find-links|registry\s*=\s*.?https?:")
 
 
@@ -137,9 +135,7 @@ def test_public_address_stands_in_one_place() -> None:
 
 def test_a_public_address_makes_the_badge() -> None:
     """When the setting names a real address, the badge and the launch link follow."""
-    assert "mybinder.org/v2/gh/someone/zarr-notebooks/HEAD" in readme.badge(
-        "https://github.com/someone/zarr-notebooks"
-    )
+    assert "mybinder.org/v2/gh/someone/zarr-notebooks/HEAD" in readme.badge("https://github.com/someone/zarr-notebooks")
     assert "mybinder" not in readme.badge("https://github.com/OWNER/zarr-notebooks")
 
 
@@ -156,9 +152,7 @@ def test_nothing_names_this_machine() -> None:
 def test_every_helper_has_its_tests() -> None:
     """One test file for each module, of the same name."""
     modules = {path.stem for path in (ROOT / "helpers").glob("[a-z]*.py")}
-    assert {f"test_{module}.py" for module in modules} <= {
-        path.name for path in (ROOT / "tests").glob("test_*.py")
-    }
+    assert {f"test_{module}.py" for module in modules} <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
 
 
 def test_actions_are_pinned() -> None:
@@ -177,8 +171,6 @@ def test_make_lists_its_targets() -> None:
 
 def test_too_old_a_python_gets_one_sentence() -> None:
     """Without Python 3.12 or later `make` stops with what is needed and what to do."""
-    ran = subprocess.run(
-        ["make", "check-python", "PYTHON="], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run(["make", "check-python", "PYTHON="], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode != 0
     assert "needs Python 3.12 or later" in ran.stderr

@@ -48,9 +48,7 @@ def test_a_machine_without_redis_gets_one_sentence(
     assert servers.main(["--redis-program"]) == 1
 
 
-def test_scripts_get_the_bare_path(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_scripts_get_the_bare_path(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """`binder/start` reads the program from standard output."""
     monkeypatch.setattr(servers, "redis_program", lambda: Path("valkey-server"))
     assert servers.main(["--redis-program"]) == 0

@@ -26,9 +26,7 @@ def compare(
     nbformat.write(notebook, path)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "-p", "tools.strict_nbval"]
     command += ["-p", "no:cacheprovider", how, "--nbval-current-env", f"--nbval-cell-timeout={timeout_s}"]
-    return subprocess.run(
-        [*command, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
-    )
+    return subprocess.run([*command, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_a_rendered_notebook_passes(tmp_path: Path) -> None:
