@@ -90,9 +90,9 @@ class Prices:
 
 _TB = 1024.0
 
-#: List prices of S3 Standard in us-east-1, from https://aws.amazon.com/s3/pricing, as of May 2026. A reader
-#: in the same region pays no transfer. Above 500 TB out in a month, AWS has no list price: the last tier is
-#: continued.
+#: List prices of S3 Standard in us-east-1, from https://aws.amazon.com/s3/pricing as others quoted it: requests in
+#: 2020, storage in 2022, transfer in May 2026. Compare before you rely on them. A reader in the same region pays no
+#: transfer. Above 500 TB out in a month, AWS has no list price: the last tier is continued.
 S3_STANDARD = Prices(
     name="S3 Standard, us-east-1, list prices (requests of 2020, storage of 2022, transfer of 2026)",
     get_usd=0.0004 / 1000,

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from nbformat import NotebookNode
 
@@ -41,7 +41,7 @@ def canonical_text(text: str) -> str:
     return text
 
 
-def canonical_outputs(outputs: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def canonical_outputs(outputs: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
     """Return `outputs` as a stored notebook holds them.
 
     Streams of one name that follow each other become one, progress bars go, only `KEPT_MIME_TYPES` stay
@@ -84,7 +84,7 @@ def stored_faults(notebook: NotebookNode) -> list[str]:
     return faults
 
 
-def _stream(output: dict[str, object]) -> dict[str, object] | None:
+def _stream(output: Mapping[str, object]) -> dict[str, object] | None:
     text = str(output["text"])
     if output["name"] == "stderr":
         lines = [line for line in re.split(r"[\r\n]+", text) if line.strip() and not _PROGRESS.search(line)]
@@ -94,7 +94,7 @@ def _stream(output: dict[str, object]) -> dict[str, object] | None:
     return {"output_type": "stream", "name": output["name"], "text": canonical_text(text)}
 
 
-def _display(output: dict[str, object]) -> dict[str, object] | None:
+def _display(output: Mapping[str, object]) -> dict[str, object] | None:
     data = output["data"]
     assert isinstance(data, dict)
     kept = {mime: data[mime] for mime in KEPT_MIME_TYPES if mime in data}
@@ -108,7 +108,7 @@ def _display(output: dict[str, object]) -> dict[str, object] | None:
     return form
 
 
-def _error(output: dict[str, object]) -> dict[str, object]:
+def _error(output: Mapping[str, object]) -> dict[str, object]:
     message = canonical_text(str(output["evalue"]))
     return {
         "output_type": "error",
