@@ -163,7 +163,7 @@ BAD_SELECTIONS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("selection", BAD_SELECTIONS, ids=repr)
+@pytest.mark.parametrize("selection", BAD_SELECTIONS, ids=range(len(BAD_SELECTIONS)))
 @pytest.mark.parametrize("plan", [plan_read, plan_write])
 def test_a_bad_selection_gets_zarrs_own_kind_of_error(plan: Any, selection: Any) -> None:
     """Out of bounds, too many, backwards, no step, or not an index at all."""
