@@ -61,7 +61,7 @@ types: $(READY)
 
 unit: $(READY)
 	@echo "== helper tests"
-	@$(PYTEST) -q -n $(JOBS) $(ARGS)
+	@$(PYTEST) -q -n $(JOBS) --ignore=tests/browser $(ARGS)
 
 notebooks: $(READY)
 	@echo "== notebooks, outputs compared"

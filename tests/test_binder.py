@@ -81,8 +81,5 @@ def test_scripts_can_be_run() -> None:
     """Binder starts both as programs: with a first line that says how, and the permission."""
     for script in (START, ROOT / "binder" / "postBuild"):
         assert script.read_text().startswith("#!/bin/bash\n")
-        mode = subprocess.run(
-            ["git", "ls-files", "-s", str(script)], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout
-        assert mode.startswith("100755")
+        assert os.access(script, os.X_OK)
     assert START.read_text().rstrip().endswith('exec "$@"')

@@ -20,17 +20,22 @@ BROWSER_LOCK = locks.BROWSER_LOCK.read_text(encoding="utf-8")
 with (ROOT / "pyproject.toml").open("rb") as settings_file:
     SETTINGS = tomllib.load(settings_file)
 
+CACHES = ("mypy", "pytest", "ruff")
 MACHINE = re.compile(r"/(?:work|root|farm)/\w|/home/(?!jovyan)\w+/|/Users/\w+/|/tmp/(?!tmp\b)[\w-]{4,}|C:\\Users\\\w")
 INDEX = re.compile(r"https?://\S*/simple\b|--(?:extra-)?index-url|--find-links|registry\s*=\s*.?https?:")
 
 
 def tracked_texts() -> dict[str, str]:
     """Return the text of every file that git tracks or would track, by its path."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    if not names:  # a copy without git, such as an unpacked archive
+        made = {".venv", ".venv-newest", ".hypothesis", "__pycache__"} | {f".{tool}_cache" for tool in CACHES}
+        found = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+        names = [path.as_posix() for path in found if not made & set(path.parts)]
     texts = {}
-    for name in listing.splitlines():
+    for name in names:
         path = ROOT / name
         if path.is_file() and path.suffix not in {".png", ".gz", ".nc", ".zip"}:
             texts[name] = path.read_text(encoding="utf-8")
