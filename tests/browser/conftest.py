@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("playwright", reason="`make browser` installs what these tests need")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -13,6 +13,8 @@ from tools.lessons import Lesson, read_lessons
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytest.importorskip("playwright", reason="`make browser` installs what these tests need")
+
 RUN_MS = 120_000
 RUN_ALL = """async () => { await window.jupyterapp.commands.execute("notebook:run-all-cells") }"""
 READY = """() => {
