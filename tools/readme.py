@@ -47,7 +47,10 @@ def badge(address: str) -> str:
 
 def clone(address: str) -> str:
     """Return the shell lines that bring the lessons onto a machine."""
-    return f"```shell\ngit clone {address}\ncd {address.rsplit('/', 1)[1]}\nmake lab\n```"
+    lines = f"```shell\ngit clone {address}\ncd {address.rsplit('/', 1)[1]}\nmake lab\n```"
+    if PLACEHOLDER not in address:
+        return lines
+    return f"{lines}\n\n*({PLACEHOLDER} stands for a name that is not settled yet.)*"
 
 
 def fill(text: str, parts: dict[str, str]) -> str:
