@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -21,12 +22,19 @@ ROOT = Path(__file__).parent.parent
 def compare(
     notebook: NotebookNode, folder: Path, *, how: str = "--nbval", timeout_s: int = 5
 ) -> subprocess.CompletedProcess[str]:
-    """Run the comparison of `make test` on `notebook` and return what pytest said."""
+    """Run the comparison of `make test` on `notebook` and return what pytest said; it must leave no file behind."""
     path = folder / "99_probe.ipynb"
     nbformat.write(notebook, path)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "-p", "tools.strict_nbval"]
     command += ["-p", "no:cacheprovider", how, "--nbval-current-env", f"--nbval-cell-timeout={timeout_s}"]
-    return subprocess.run([*command, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    temporary = folder / "temporary"
+    temporary.mkdir(exist_ok=True)
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    ran = subprocess.run(
+        [*command, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert not list(temporary.iterdir())
+    return ran
 
 
 def test_a_rendered_notebook_passes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Use it as ``pytest -p tools.strict_nbval --nbval --nbval-current-env notebooks/`
 2. Both sides of a comparison are brought into canonical form first (`tools.canonical`).
 3. Cells run as a front end runs them (``store_history=True``): a trailing ``;`` silences, ``_`` works.
 4. ``clear_output`` and ``update_display_data`` do what they do in JupyterLab: live cells can be compared.
-5. A dead kernel fails its cell within seconds instead of after ``--nbval-cell-timeout``.
+5. A dead kernel fails its cell within seconds instead of after ``--nbval-cell-timeout``, and leaves no file.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _SHOWS = ("stream", "display_data", "execute_result", "error")
 _ALIVE_CHECK_S = 2
 
 _nbval_collect = IPyNbFile.collect
+_nbval_teardown = IPyNbFile.teardown
 _nbval_runtest = IPyNbCell.runtest
 _nbval_compare = IPyNbCell.compare_outputs
 
@@ -61,6 +62,13 @@ def _collect(self: IPyNbFile) -> Iterator[pytest.Item]:
     if faults:
         yield _Fault.from_parent(self, name="stored outputs", faults=faults)
     yield from cells
+
+
+def _teardown(self: IPyNbFile) -> None:
+    _nbval_teardown(self)
+    manager = getattr(self.kernel, "km", None)
+    if manager is not None:  # nbval does not clean up after a kernel that died
+        manager.cleanup_connection_file()
 
 
 def _runtest(self: IPyNbCell) -> None:
@@ -134,6 +142,7 @@ def _apply(cell: IPyNbCell, message: dict[str, Any]) -> dict[str, Any]:
 RunningKernel.execute_cell_input = _execute
 RunningKernel.await_reply = _await_reply
 IPyNbFile.collect = _collect
+IPyNbFile.teardown = _teardown
 IPyNbFile.get_kernel_message = _get_kernel_message
 IPyNbCell.runtest = _runtest
 IPyNbCell.compare_outputs = _compare_outputs
