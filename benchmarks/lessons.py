@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 
-from tools.render import NOTEBOOKS, render
+from tools.lessons import NOTEBOOKS
+from tools.render import render
 
 FIRST = ("01", "02", "03", "05")
 LIMIT_S = 60

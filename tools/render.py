@@ -12,13 +12,13 @@ import nbformat
 from nbclient import NotebookClient
 
 from tools.canonical import IGNORE_OUTPUT, SOURCES_KEY, canonical_outputs, sources_digest
+from tools.lessons import NOTEBOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbformat import NotebookNode
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 CELL_TIMEOUT_S = 120
 
 
