@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent
 START = ROOT / "binder" / "start"
 PING = """
@@ -26,14 +28,6 @@ for attempt in range(50):
 """
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Binder runs Linux; the scripts are for bash")
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(port: int, *command: str) -> subprocess.CompletedProcess[str]:
