@@ -1,0 +1,211 @@
+"""Reads, writes and lists the strings of Redis under one prefix: what `helpers.redis_store` is made of."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from helpers.redis_client import clear_errors, connect, public_address
+from helpers.redis_values import read_values
+from helpers.units import format_nbytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import redis
+    from zarr.abc.store import ByteRequest
+
+__all__ = ["RedisKeys"]
+
+type Value = bytes | memoryview
+
+LARGEST_VALUE = 512 * 2**20
+PAGE = 1000
+
+
+class RedisKeys:
+    """Hold the keys that have one prefix in one database of Redis.
+
+    Parameters
+    ----------
+    url : str
+        The server, as for `helpers.redis_client.connect`.
+    prefix : str, default ""
+        Any text. The key ``c/0`` has the name ``zarr:PREFIX:c/0`` in Redis.
+
+    Attributes
+    ----------
+    address : str
+        The server and database, without user and password.
+    root : str
+        What all names begin with. The prefix is percent-encoded in it, so that none runs into another.
+
+    Notes
+    -----
+    Every method raises what `helpers.redis_client.clear_errors` lists, within a bounded time. Any thread and any
+    forked or unpickled copy may be used; the pickle holds the URL with its password.
+
+    Examples
+    --------
+    >>> from helpers.servers import redis_server
+    >>> with redis_server() as server:
+    ...     keys = RedisKeys(server.url, "demo")
+    ...     keys.write({"a": b"1", "b": b""})
+    ...     keys.read([("a", None), ("b", None), ("c", None)])
+    [b'1', b'', None]
+    """
+
+    def __init__(self, url: str, prefix: str = "") -> None:
+        self.address = public_address(url)
+        self.url = url
+        self.prefix = prefix
+        self.root = f"zarr:{quote(prefix, safe='/')}:"
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix}" if self.prefix else self.address
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self}')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RedisKeys) and (self.url, self.prefix) == (other.url, other.prefix)
+
+    def __hash__(self) -> int:
+        return hash((self.url, self.prefix))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RedisKeys, (self.url, self.prefix)
+
+    @cached_property
+    def client(self) -> redis.Redis:
+        """The client of redis-py that all goes through."""
+        return connect(self.url)
+
+    @property
+    def channel(self) -> str:
+        """The channel of Redis on which `write` publishes its news."""
+        return f"{self.root}news"
+
+    def close(self) -> None:
+        """Close the connections that are idle; the next request opens one again."""
+        if "client" in self.__dict__:
+            self.client.connection_pool.disconnect(inuse_connections=False)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Return a context in which errors of redis-py become those that name this server."""
+        return clear_errors(self.address)
+
+    def name(self, key: str) -> str:
+        """Return the name that a key has in Redis."""
+        return self.root + key
+
+    def read(self, requests: Sequence[tuple[str, ByteRequest | None]]) -> list[bytes | None]:
+        """Read values, whole (None) or in part, as they are at one instant: None for each that is missing."""
+        with self.errors():
+            return read_values(self.client, [(self.root + key, asked) for key, asked in requests])
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of a value, None if it is missing."""
+        with self.errors(), self.client.pipeline(transaction=True) as batch:
+            batch.exists(self.name(key))
+            batch.strlen(self.name(key))
+            exists, nbytes = batch.execute()
+        return nbytes if exists else None
+
+    def exists(self, key: str) -> bool:
+        """Return whether a key is there."""
+        with self.errors():
+            return bool(self.client.exists(self.name(key)))
+
+    def add(self, key: str, value: Value) -> bool:
+        """Write a value unless the key is there, and return whether it was written."""
+        self._check_size(key, value)
+        with self.errors():
+            return bool(self.client.set(self.name(key), value, nx=True))
+
+    def write(self, values: Mapping[str, Value | None], *, news: bytes | None = None) -> None:
+        """Write values (and delete where None stands) at one instant, all or none.
+
+        Parameters
+        ----------
+        values : mapping of str to bytes, memoryview or None
+            Keys and their new values.
+        news : bytes, optional
+            A message for `channel`, published at the same instant.
+
+        Raises
+        ------
+        ValueError
+            If a value is larger than a string of Redis can be.
+        TypeError
+            If a key holds another type of Redis: SET would replace it.
+        """
+        for key, value in values.items():
+            if value is not None:
+                self._check_size(key, value)
+        with self.errors():
+            self._check_types([key for key, value in values.items() if value is not None])
+            if len(values) == 1 and news is None:
+                self._write_one(*next(iter(values.items())))
+            elif values or news is not None:
+                self._write_many(values, news)
+
+    def pages(self, prefix: str = "") -> Iterator[list[str]]:
+        """Yield the keys that begin with `prefix`, each once, some hundreds at a time."""
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self.root + prefix) + "*"
+        seen: set[str] = set()
+        cursor = 0
+        while True:
+            with self.errors():
+                answer = self.client.scan(cursor, match=pattern, count=PAGE, _type="string")
+            cursor, names = cast("tuple[int, list[bytes]]", answer)
+            page = {name.decode("utf-8", "surrogateescape")[len(self.root) :] for name in names} - seen
+            seen |= page
+            if page:
+                yield sorted(page)
+            if cursor == 0:
+                return
+
+    def remove(self, prefix: str = "") -> None:
+        """Delete all keys that begin with `prefix`, page by page."""
+        for page in self.pages(prefix):
+            with self.errors():
+                self.client.unlink(*map(self.name, page))
+
+    def _write_one(self, key: str, value: Value | None) -> None:
+        if value is None:
+            self.client.unlink(self.name(key))
+        else:
+            self.client.set(self.name(key), value)
+
+    def _write_many(self, values: Mapping[str, Value | None], news: bytes | None) -> None:
+        with self.client.pipeline(transaction=True) as batch:
+            for key, value in values.items():
+                if value is None:
+                    batch.unlink(self.name(key))
+                else:
+                    batch.set(self.name(key), value)
+            if news is not None:
+                batch.publish(self.channel, news)
+            batch.execute()
+
+    def _check_types(self, keys: list[str]) -> None:
+        """Raise if a key holds something else than a string; one round trip for all."""
+        if len(keys) == 1:
+            self.client.strlen(self.name(keys[0]))
+        elif keys:
+            with self.client.pipeline(transaction=False) as batch:
+                for key in keys:
+                    batch.strlen(self.name(key))
+                batch.execute()
+
+    def _check_size(self, key: str, value: Value) -> None:
+        if len(value) > LARGEST_VALUE:
+            msg = (
+                f"{key!r} has {format_nbytes(len(value))}, and a value in Redis has 512 MiB at most: nothing was "
+                f"written. Choose smaller chunks or shards."
+            )
+            raise ValueError(msg)
