@@ -82,7 +82,7 @@ readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATI
 	$(PY) -m tools.readme
 
 clean:  ## remove the environment and all caches
-	rm -rf .venv .venv-newest build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-zarr2 build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(READY) redis  ## only set everything up
