@@ -1,16 +1,19 @@
-"""Connects to Redis: checks its URL, keeps secrets out of sight, and says what went wrong in one sentence.
+"""Connects to Redis: shares connections, bounds every wait, and says what went wrong in one sentence.
 
 `helpers.redis_store` is built on it. One pool of connections serves all stores of a process that use the same
-URL; it reconnects when the server comes back, and starts anew in a forked child.
+URL; it reconnects when the server comes back. A forked child makes its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import threading
+import math
+import os
+import sys
+import time
 import weakref
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import redis
 from redis import exceptions
@@ -18,54 +21,34 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from helpers.redis_url import public_address
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["clear_errors", "connect", "public_address"]
+__all__ = ["clear_errors", "connect", "in_thread", "public_address"]
 
-SCHEMES = ("redis", "rediss", "unix")
-PORT = 6379
 CONNECT_TIMEOUT_S = 5.0
 SILENCE_TIMEOUT_S = 10.0
 RETRIES = 2
+READ_SIZE = 2**20  # of 256 KiB values, twice as many a second are read as with redis-py's 64 KiB
+CONNECTIONS = 2**31
 
-_pools: weakref.WeakValueDictionary[str, redis.ConnectionPool] = weakref.WeakValueDictionary()
-_pools_lock = threading.Lock()
+
+class _Pool(redis.ConnectionPool):
+    """Connections of which none is used again while an answer to an old question may be under way on it."""
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back, and close it if Ctrl-C, say, came between a question and its answer."""
+        if not isinstance(sys.exception(), exceptions.ResponseError | None):
+            connection.disconnect()
+        super().release(connection)
 
 
-def public_address(url: str) -> str:
-    """Return the address in a Redis URL without user, password and options: what may be shown and logged.
-
-    Parameters
-    ----------
-    url : str
-        ``redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]``, the same with ``rediss://`` for TLS, or
-        ``unix://[USER[:PASSWORD]@]/PATH/OF/THE/SOCKET[?db=DATABASE]``.
-
-    Returns
-    -------
-    str
-        The address, with the port and the number of the database written out.
-
-    Raises
-    ------
-    ValueError
-        If it is no such URL. The message does not repeat the URL, which may hold a password.
-
-    Examples
-    --------
-    >>> public_address("redis://ada:engine@localhost:7777")
-    'redis://localhost:7777/0'
-    >>> public_address("unix:///run/redis.sock?db=2")
-    'unix:///run/redis.sock/2'
-    """
-    parts = _split(url)
-    database = _database(parts)
-    if parts.scheme == "unix":
-        return f"unix://{unquote(parts.path)}/{database}"
-    host = parts.hostname or "localhost"
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{parts.port or PORT}/{database}"
+# By process and URL. redis-py's pools know that they were forked, but take a lock that another thread may hold for
+# ever then. For the same reason no lock guards this: two threads at once may make a pool each, which does no harm.
+_pools: weakref.WeakValueDictionary[tuple[int, str], _Pool] = weakref.WeakValueDictionary()
+_silences: weakref.WeakKeyDictionary[redis.ConnectionPool, tuple[float, str]] = weakref.WeakKeyDictionary()
 
 
 def connect(url: str) -> redis.Redis:
@@ -74,12 +57,13 @@ def connect(url: str) -> redis.Redis:
     Parameters
     ----------
     url : str
-        As for `public_address`. Options of redis-py can follow it: ``?socket_timeout=2`` waits for 2 s only.
+        As for `helpers.redis_url.public_address`. Options of redis-py can follow it: ``?socket_timeout=2`` waits
+        for 2 s only.
 
     Returns
     -------
     redis.Redis
-        A client that shares its connections with all others for this URL in this process. Any thread may use it.
+        A client that shares its connections with the others for this URL in this process. Any thread may use it.
 
     Raises
     ------
@@ -92,24 +76,68 @@ def connect(url: str) -> redis.Redis:
     found again. A server that accepts connections and then keeps silent is given up after 10 s.
     """
     public_address(url)
-    with _pools_lock:
-        pool = _pools.get(url)
-        if pool is None:
-            pool = _pools[url] = redis.ConnectionPool.from_url(
-                url,
-                socket_connect_timeout=CONNECT_TIMEOUT_S,
-                socket_timeout=SILENCE_TIMEOUT_S,
-                socket_read_size=1 << 16,
-                retry=Retry(
-                    ExponentialWithJitterBackoff(base=0.05, cap=0.5),
-                    RETRIES,
-                    supported_errors=(exceptions.ConnectionError, ConnectionError),
-                ),
-                maint_notifications_config=MaintNotificationsConfig(enabled=False),
-                protocol=2,
-                client_name="zarr-notebooks",
-            )
+    pool = _pools.get((os.getpid(), url))
+    if pool is None:
+        pool = _pools[os.getpid(), url] = _Pool.from_url(
+            url,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=SILENCE_TIMEOUT_S,
+            socket_read_size=READ_SIZE,
+            max_connections=CONNECTIONS,
+            retry=Retry(
+                ExponentialWithJitterBackoff(base=0.05, cap=0.5),
+                RETRIES,
+                supported_errors=(exceptions.ConnectionError, ConnectionError),
+            ),
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            protocol=2,
+            encoding_errors="surrogateescape",
+            client_name="zarr-notebooks",
+        )
     return redis.Redis(connection_pool=pool)
+
+
+async def in_thread[T](client: redis.Redis, function: Callable[..., T], *args: object) -> T:
+    """Run in a thread what asks a server, and do not wait again for one that kept silent meanwhile.
+
+    Parameters
+    ----------
+    client : redis.Redis
+        What `connect` returns.
+    function : callable
+        What to run. It waits for its turn if all threads of the event loop are at work.
+    *args : object
+        What it is given.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    TimeoutError
+        If its turn comes after another request to this server, made no earlier, was given up.
+
+    Notes
+    -----
+    An array that cannot be read leaves the requests for its other chunks waiting for their turn. Were each to wait
+    10 s for a server that hangs, whatever came after them would wait for minutes.
+    """
+    pool = client.connection_pool
+    asked = time.monotonic()
+
+    def turn() -> T:
+        silent_at, said = _silences.get(pool, (-math.inf, ""))
+        if silent_at > asked:
+            raise TimeoutError(said)
+        try:
+            return function(*args)
+        except TimeoutError as error:
+            _silences[pool] = time.monotonic(), str(error)
+            raise
+
+    return await asyncio.to_thread(turn)
 
 
 @contextlib.contextmanager
@@ -119,12 +147,12 @@ def clear_errors(address: str) -> Iterator[None]:
     Parameters
     ----------
     address : str
-        What `public_address` returns: named in the error.
+        What `helpers.redis_url.public_address` returns: named in the error.
 
     Raises
     ------
     ConnectionError
-        No server, a server that went away, or something that is not Redis.
+        No server, a server that went away or has no room for another client, or something that is not Redis.
     TimeoutError
         A server that is there and does not answer.
     PermissionError
@@ -149,62 +177,43 @@ def clear_errors(address: str) -> Iterator[None]:
 
 def _clear(error: exceptions.RedisError, server: str) -> Exception:
     """Return what `clear_errors` raises for an error of redis-py."""
-    said = str(error)
+    said = str(error).rsplit(" of pipeline caused error: ", 1)[-1]  # redis-py puts the values written before it
+    kind, msg = _connection_trouble(error, server, said) or _refusal(error, server, said)
+    return kind(msg)
+
+
+def _connection_trouble(error: exceptions.RedisError, server: str, said: str) -> tuple[type[Exception], str] | None:
     match error:
         case exceptions.AuthenticationError() | exceptions.AuthorizationError():
-            msg = f"{server} refuses this user and password. The URL is where they go: redis://USER:PASSWORD@HOST:PORT."
-            return PermissionError(msg)
-        case exceptions.NoPermissionError():
-            return PermissionError(f"{server} does not allow this user to do that: ask whoever runs it ({said}).")
+            where = "The URL is where they go: redis://USER:PASSWORD@HOST:PORT"
+            return PermissionError, f"{server} refuses this user and password, or asks for some. {where}."
         case exceptions.BusyLoadingError():
-            return ConnectionError(f"{server} has only just started and is still loading its data. Try again soon.")
+            return ConnectionError, f"{server} has only just started and is still loading its data. Try again soon."
+        case exceptions.MaxConnectionsError():
+            return ConnectionError, f"more requests at once to {server} than `max_connections` in its URL allows."
+        case exceptions.ConnectionError() if "max number of clients" in said:
+            return ConnectionError, f"{server} serves as many clients as it may: end some, or raise its `maxclients`."
         case exceptions.ConnectionError():
-            msg = f"No {server} answers. Start one with `redis-server --port PORT`, or use the URL of one that runs"
-            return ConnectionError(f"{msg} ({said}).")
+            what = "Start one with `redis-server --port PORT`, or use the URL of one that runs"
+            return ConnectionError, f"No {server} answers. {what} ({said.rstrip('.')})."
         case exceptions.TimeoutError():
-            msg = (
-                f"{server} does not answer. Is it stopped, or very busy? `?socket_timeout=60` in the URL waits longer."
-            )
-            return TimeoutError(msg)
+            what = "Is it stopped, or very busy? `?socket_timeout=60` in the URL waits longer"
+            return TimeoutError, f"{server} does not answer. {what}."
         case exceptions.InvalidResponse():
-            return ConnectionError(f"What answers is not Redis, expected {server}: look at the port in the URL.")
+            return ConnectionError, f"What answers is not Redis, expected {server}: look at the port in the URL."
+    return None
+
+
+def _refusal(error: exceptions.RedisError, server: str, said: str) -> tuple[type[Exception], str]:
+    match error:
+        case exceptions.NoPermissionError():
+            return PermissionError, f"{server} does not allow this user to do that: ask whoever runs it ({said})."
         case exceptions.OutOfMemoryError():
-            msg = (
-                f"{server} is out of memory (OOM command not allowed): nothing was written. Delete what is not needed,"
-            )
-            return OSError(f"{msg} or give the server more with `CONFIG SET maxmemory`.")
+            what = "Delete what is not needed, or give the server more with `CONFIG SET maxmemory`"
+            return OSError, f"{server} is out of memory (OOM command not allowed): nothing was written. {what}."
         case exceptions.ReadOnlyError():
-            return PermissionError(f"{server} only reads: nothing was written. Use the URL of its primary server.")
-    if said.startswith("WRONGTYPE") or "WRONGTYPE" in said:
-        msg = f"{server} holds another type than a string under this key: another program wrote it. Use another prefix."
-        return TypeError(msg)
-    return OSError(f"{server} answers with an error: {said}")
-
-
-def _split(url: str) -> SplitResult:
-    """Return the parts of a Redis URL that can be used, or raise without repeating it."""
-    expected = "a Redis URL looks like redis://HOST:PORT/DATABASE, rediss://... or unix:///PATH?db=DATABASE"
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 -- raises for a port that is no number
-    except (ValueError, AttributeError, TypeError):
-        msg = f"this is no Redis URL: {expected}; write `@`, `/`, `#` and `:` in a password as %40, %2F, %23 and %3A"
-        raise ValueError(msg) from None
-    if parts.scheme not in SCHEMES or "@" in parts.path or parts.fragment:
-        msg = f"this is no Redis URL: {expected}"
-        raise ValueError(msg)
-    if parts.scheme == "unix" and not parts.path:
-        msg = f"this Redis URL names no socket: {expected}"
-        raise ValueError(msg)
-    return parts
-
-
-def _database(parts: SplitResult) -> int:
-    """Return the number of the database that a URL names, 0 where it names none."""
-    named = parse_qs(parts.query).get("db", [""])[0]
-    if not named and parts.scheme != "unix":
-        named = parts.path.strip("/")
-    if named and not (named.isascii() and named.isdigit()):
-        msg = "the database in a Redis URL is a number: redis://HOST:PORT/0, or ?db=0 after the path of a socket"
-        raise ValueError(msg)
-    return int(named or 0)
+            return PermissionError, f"{server} only reads: nothing was written. Use the URL of its primary server."
+    if said.startswith("WRONGTYPE"):
+        what = "another program wrote it. Use another prefix"
+        return TypeError, f"{server} holds another type than a string under this key: {what}."
+    return OSError, f"{server} answers with an error: {said}"

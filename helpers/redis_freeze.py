@@ -4,23 +4,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from redis import exceptions
 from zarr.abc.store import Store
 
 from helpers.redis_keys import RedisKeys
+from helpers.redis_room import require_room
 from helpers.redis_store import RedisStore
-from helpers.units import format_nbytes
+from helpers.redis_values import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zarr.abc.store import ByteRequest
 
-__all__ = ["FrozenRedisStore", "freeze"]
+__all__ = ["FrozenRedisStore", "copy_values", "freeze"]
+
+LONGEST_LEASE_S = 1_000_000_000
 
 
 class FrozenRedisStore(RedisStore):
@@ -39,7 +44,8 @@ class FrozenRedisStore(RedisStore):
     Notes
     -----
     The copies are deleted when the store is closed or garbage collected, and at the latest when the lease ends.
-    A pickled store leaves that to the lease, because the process that it goes to still needs them.
+    A pickled store leaves that to the lease, because the process that it goes to still needs them. (Dask pickles
+    what it makes a token of, unless that is this store itself.) A forked process never deletes them.
     """
 
     keys: FrozenKeys
@@ -47,7 +53,7 @@ class FrozenRedisStore(RedisStore):
     def __init__(self, keys: FrozenKeys) -> None:
         Store.__init__(self, read_only=True)
         self.keys = keys
-        self._thaw = weakref.finalize(self, _forget, RedisKeys(keys.url, keys.prefix), keys.held)
+        self._thaw = weakref.finalize(self, _forget, RedisKeys(keys.url, keys.prefix), keys.held, os.getpid())
 
     def with_read_only(self, read_only: bool = False) -> FrozenRedisStore:
         # docstring inherited
@@ -59,6 +65,9 @@ class FrozenRedisStore(RedisStore):
     def __reduce__(self) -> tuple[object, ...]:
         self._thaw.detach()
         return _adopt, (self.keys,)
+
+    def __dask_tokenize__(self) -> tuple[str, str, str]:
+        return type(self).__name__, self.keys.address, self.keys.prefix
 
     def close(self) -> None:
         # docstring inherited
@@ -85,19 +94,46 @@ class FrozenKeys(RedisKeys):
         self.lease_s = lease_s
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _frozen_keys, (self.url, self.prefix, self.held, self.lease_s)
+        return partial(FrozenKeys, self.url, self.prefix, held=self.held, lease_s=self.lease_s), ()
 
     def read(self, requests: Sequence[tuple[str, ByteRequest | None]]) -> list[bytes | None]:
         # docstring inherited
         values = super().read(requests)
-        lost = [key for (key, _), value in zip(requests, values, strict=True) if value is None and key in self.held]
+        self._require({key: value is not None for (key, _), value in zip(requests, values, strict=True)})
+        return values
+
+    def size(self, key: str) -> int | None:
+        # docstring inherited
+        nbytes = super().size(key)
+        self._require({key: nbytes is not None})
+        return nbytes
+
+    def exists(self, key: str) -> bool:
+        # docstring inherited
+        there = super().exists(key)
+        self._require({key: there})
+        return there
+
+    def pages(self, prefix: str = "") -> Iterator[list[str]]:
+        # docstring inherited
+        page = sorted(key for key in self.held if key.startswith(prefix))
+        if page:
+            with self.errors(), self.client.pipeline(transaction=False) as batch:
+                for key in page:
+                    batch.exists(self.name(key))
+                there = batch.execute()
+            self._require(dict(zip(page, there, strict=True)))
+            yield page
+
+    def _require(self, there: Mapping[str, bool]) -> None:
+        """Raise if a key that was copied is not there any more."""
+        lost = [key for key, is_there in there.items() if key in self.held and not is_there]
         if lost:
             msg = (
                 f"{len(lost)} of the {len(self.held)} values frozen in {self.address} are gone, {lost[0]!r} the first: "
                 f"their lease of {self.lease_s} s is over, the server restarted, or their store is closed: freeze anew."
             )
             raise RuntimeError(msg)
-        return values
 
 
 def freeze(store: RedisStore, keys: Iterable[str], *, lease_s: int = 1800) -> FrozenRedisStore:
@@ -110,7 +146,7 @@ def freeze(store: RedisStore, keys: Iterable[str], *, lease_s: int = 1800) -> Fr
     keys : iterable of str
         Which of them.
     lease_s : int, default 1800
-        Seconds for which the server keeps the copies.
+        Whole seconds for which the server keeps the copies.
 
     Returns
     -------
@@ -120,50 +156,62 @@ def freeze(store: RedisStore, keys: Iterable[str], *, lease_s: int = 1800) -> Fr
     Raises
     ------
     OSError
-        If there is no room for the copies under the server's ``maxmemory``.
+        If there is no room for the copies under the server's ``maxmemory``: see `helpers.redis_room.require_room`.
+    TypeError
+        If `keys` is one text, or one of them holds another type of Redis.
+    ValueError
+        If `lease_s` is not from 1 to 1,000,000,000, or the store is a transaction or frozen already.
     """
+    _require_lease(lease_s)
     source = store.keys
-    asked = list(dict.fromkeys(keys))
+    if type(source) is not RedisKeys:
+        msg = f"{store!r} cannot be frozen: it is a transaction, or frozen already. Freeze the store it comes from"
+        raise ValueError(msg)
+    asked = list(dict.fromkeys(listed(keys)))
+    if asked:
+        require_room(source, asked)
+    return copy_values(source, asked, lease_s=lease_s)
+
+
+def copy_values(source: RedisKeys, keys: Sequence[str], *, lease_s: int = 1800) -> FrozenRedisStore:
+    """Do what `freeze` does, for whoever knows that the keys hold strings and that there is room for copies of them.
+
+    Parameters
+    ----------
+    source : helpers.redis_keys.RedisKeys
+        Where the values are.
+    keys : sequence of str
+        Which of them, each once.
+    lease_s : int, default 1800
+        Whole seconds for which the server keeps the copies.
+
+    Returns
+    -------
+    FrozenRedisStore
+        The copies.
+    """
     copies = RedisKeys(source.url, f"{source.prefix}/frozen/{uuid.uuid4().hex}")
-    _check_room(source, asked)
     with source.errors(), source.client.pipeline(transaction=True) as batch:
-        for key in asked:
-            batch.copy(source.name(key), copies.name(key))
+        for key in keys:
+            batch.copy(source.name(key), copies.name(key), replace=True)  # it may have to be sent twice
             batch.expire(copies.name(key), lease_s)
-        copied = cast("list[bool]", batch.execute()[::2]) if asked else []
-    held = frozenset(key for key, done in zip(asked, copied, strict=True) if done)
+        copied = cast("list[bool]", batch.execute()[::2]) if keys else []
+    held = frozenset(key for key, done in zip(keys, copied, strict=True) if done)
     return FrozenRedisStore(FrozenKeys(copies.url, copies.prefix, held=held, lease_s=lease_s))
 
 
-def _check_room(source: RedisKeys, keys: list[str]) -> None:
-    """Raise if copies would fill the server, which would then refuse the writer's next frame."""
-    with source.errors():
-        memory = source.client.info("memory")
-        limit = int(memory.get("maxmemory", 0))
-        if not limit:
-            return
-        with source.client.pipeline(transaction=False) as batch:
-            for key in keys:
-                batch.strlen(source.name(key))
-            needed = sum(batch.execute())
-    used = int(memory["used_memory"])
-    if used + needed > limit:
-        msg = (
-            f"copying {len(keys)} values takes {format_nbytes(needed)}, and Redis at {source.address} has "
-            f"{format_nbytes(max(0, limit - used))} left of {format_nbytes(limit)} (maxmemory): nothing was copied. "
-            f"Freeze less, or give the server more with `CONFIG SET maxmemory`."
-        )
-        raise OSError(msg)
+def _require_lease(lease_s: int) -> None:
+    if isinstance(lease_s, bool) or not isinstance(lease_s, int) or not 1 <= lease_s <= LONGEST_LEASE_S:
+        msg = f"lease_s is {lease_s!r}: it must be whole seconds, from 1 to {LONGEST_LEASE_S:,}"
+        raise ValueError(msg)
 
 
-def _forget(copies: RedisKeys, held: frozenset[str]) -> None:
+def _forget(copies: RedisKeys, held: frozenset[str], owner: int) -> None:
     """Delete the copies; should the server be gone, so are they, and otherwise the lease ends."""
+    if os.getpid() != owner:
+        return
     with contextlib.suppress(OSError, exceptions.RedisError):
         copies.write(dict.fromkeys(held))
-
-
-def _frozen_keys(url: str, prefix: str, held: frozenset[str], lease_s: int) -> FrozenKeys:
-    return FrozenKeys(url, prefix, held=held, lease_s=lease_s)
 
 
 def _adopt(keys: FrozenKeys) -> FrozenRedisStore:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from helpers.redis_client import clear_errors, connect, public_address
-from helpers.redis_values import read_values
-from helpers.units import format_nbytes
+from helpers.redis_client import clear_errors, connect, in_thread, public_address
+from helpers.redis_values import read_values, require_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import redis
@@ -42,6 +41,9 @@ class RedisKeys:
         The server and database, without user and password.
     root : str
         What all names begin with. The prefix is percent-encoded in it, so that none runs into another.
+    channel : str
+        The channel of Redis on which `write` publishes its news. The databases of a server share their channels,
+        so it ends with the number of the database.
 
     Notes
     -----
@@ -62,13 +64,15 @@ class RedisKeys:
         self.address = public_address(url)
         self.url = url
         self.prefix = prefix
-        self.root = f"zarr:{quote(prefix, safe='/')}:"
+        self._client = os.getpid(), connect(url)
+        self.root = f"zarr:{quote(prefix, safe='/', errors='surrogatepass')}:"
+        self.channel = f"{self.root}news@{self.address.rsplit('/', 1)[-1]}"
 
     def __str__(self) -> str:
         return f"{self.address}/{self.prefix}" if self.prefix else self.address
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self}')"
+        return f"{type(self).__name__}({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RedisKeys) and (self.url, self.prefix) == (other.url, other.prefix)
@@ -79,24 +83,26 @@ class RedisKeys:
     def __reduce__(self) -> tuple[object, ...]:
         return RedisKeys, (self.url, self.prefix)
 
-    @cached_property
-    def client(self) -> redis.Redis:
-        """The client of redis-py that all goes through."""
-        return connect(self.url)
-
     @property
-    def channel(self) -> str:
-        """The channel of Redis on which `write` publishes its news."""
-        return f"{self.root}news"
+    def client(self) -> redis.Redis:
+        """The client of redis-py that all goes through; a forked child makes its own."""
+        pid, client = self._client
+        if pid != os.getpid():
+            client = connect(self.url)
+            self._client = os.getpid(), client
+        return client
 
     def close(self) -> None:
         """Close the connections that are idle; the next request opens one again."""
-        if "client" in self.__dict__:
-            self.client.connection_pool.disconnect(inuse_connections=False)
+        self.client.connection_pool.disconnect(inuse_connections=False)
 
     def errors(self) -> AbstractContextManager[None]:
         """Return a context in which errors of redis-py become those that name this server."""
         return clear_errors(self.address)
+
+    async def in_thread[T](self, function: Callable[..., T], *args: object) -> T:
+        """Run in a thread what asks this server: see `helpers.redis_client.in_thread`."""
+        return await in_thread(self.client, function, *args)
 
     def name(self, key: str) -> str:
         """Return the name that a key has in Redis."""
@@ -109,11 +115,12 @@ class RedisKeys:
 
     def size(self, key: str) -> int | None:
         """Return the bytes of a value, None if it is missing."""
-        with self.errors(), self.client.pipeline(transaction=True) as batch:
-            batch.exists(self.name(key))
-            batch.strlen(self.name(key))
-            exists, nbytes = batch.execute()
-        return nbytes if exists else None
+        with self.errors():
+            nbytes = self.client.strlen(self.name(key))
+        if nbytes:
+            return nbytes
+        value = self.read([(key, None)])[0]  # empty or missing, of which STRLEN makes no difference
+        return None if value is None else len(value)
 
     def exists(self, key: str) -> bool:
         """Return whether a key is there."""
@@ -146,11 +153,14 @@ class RedisKeys:
         for key, value in values.items():
             if value is not None:
                 self._check_size(key, value)
+        kept = {self.name(key): value for key, value in values.items() if value is not None}
         with self.errors():
-            self._check_types([key for key, value in values.items() if value is not None])
-            if len(values) == 1 and news is None:
-                self._write_one(*next(iter(values.items())))
-            elif values or news is not None:
+            require_strings(self.client, list(kept))
+            if not kept:
+                self._delete_many(values, news)
+            elif len(values) == 1 and news is None:
+                self.client.set(*kept.popitem())
+            else:
                 self._write_many(values, news)
 
     def pages(self, prefix: str = "") -> Iterator[list[str]]:
@@ -175,11 +185,15 @@ class RedisKeys:
             with self.errors():
                 self.client.unlink(*map(self.name, page))
 
-    def _write_one(self, key: str, value: Value | None) -> None:
-        if value is None:
-            self.client.unlink(self.name(key))
-        else:
-            self.client.set(self.name(key), value)
+    def _delete_many(self, keys: Iterable[str], news: bytes | None) -> None:
+        """Delete with one command where that will do: a full Redis 7.0 refuses a MULTI, even one that makes room."""
+        names = [self.name(key) for key in keys]
+        if names and news is not None:
+            self._write_many(dict.fromkeys(keys), news)
+        elif names:
+            self.client.unlink(*names)
+        elif news is not None:
+            self.client.publish(self.channel, news)
 
     def _write_many(self, values: Mapping[str, Value | None], news: bytes | None) -> None:
         with self.client.pipeline(transaction=True) as batch:
@@ -192,20 +206,10 @@ class RedisKeys:
                 batch.publish(self.channel, news)
             batch.execute()
 
-    def _check_types(self, keys: list[str]) -> None:
-        """Raise if a key holds something else than a string; one round trip for all."""
-        if len(keys) == 1:
-            self.client.strlen(self.name(keys[0]))
-        elif keys:
-            with self.client.pipeline(transaction=False) as batch:
-                for key in keys:
-                    batch.strlen(self.name(key))
-                batch.execute()
-
     def _check_size(self, key: str, value: Value) -> None:
         if len(value) > LARGEST_VALUE:
             msg = (
-                f"{key!r} has {format_nbytes(len(value))}, and a value in Redis has 512 MiB at most: nothing was "
-                f"written. Choose smaller chunks or shards."
+                f"{key!r} has {len(value):,} bytes, and a value in Redis has {LARGEST_VALUE:,} at most (512 MiB): "
+                f"nothing was written. Choose smaller chunks or shards."
             )
             raise ValueError(msg)

@@ -7,13 +7,13 @@ of Redis: the key ``c/0/0`` of a store with the prefix ``life`` is the string ``
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zarr.abc.store import Store
 
 from helpers.redis_keys import RedisKeys
-from helpers.redis_values import as_buffer, as_bytes
+from helpers.redis_values import as_buffer, as_bytes, listed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -93,7 +93,7 @@ class RedisStore(Store):
         return str(self.keys)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self}')"
+        return f"{type(self).__name__}({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and (self.keys, self.read_only) == (other.keys, other.read_only)
@@ -137,7 +137,7 @@ class RedisStore(Store):
         list of bytes or None
             One entry for each key: None where nothing is stored.
         """
-        requests = [(key, None) if isinstance(key, str) else key for key in keys]
+        requests = [(key, None) if isinstance(key, str) else key for key in listed(keys)]
         return self.keys.read(requests) if requests else []
 
     def freeze(self, keys: Iterable[str], *, lease_s: int = 1800) -> FrozenRedisStore:
@@ -168,13 +168,13 @@ class RedisStore(Store):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         # docstring inherited
-        return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
+        return await self.keys.in_thread(partial(self.get_sync, key, prototype=prototype, byte_range=byte_range))
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
         # docstring inherited
-        values = await asyncio.to_thread(self.read_many, key_ranges)
+        values = await self.keys.in_thread(self.read_many, key_ranges)
         return [as_buffer(value, prototype) for value in values]
 
     async def _get_many(
@@ -182,38 +182,38 @@ class RedisStore(Store):
     ) -> AsyncGenerator[tuple[str, Buffer | None]]:
         # docstring inherited
         asked = list(requests)
-        values = await asyncio.to_thread(self.read_many, [(key, byte_range) for key, _, byte_range in asked])
+        values = await self.keys.in_thread(self.read_many, [(key, byte_range) for key, _, byte_range in asked])
         for (key, prototype, _), value in zip(asked, values, strict=True):
             yield key, as_buffer(value, prototype)
 
     async def exists(self, key: str) -> bool:
         # docstring inherited
-        return await asyncio.to_thread(self.keys.exists, key)
+        return await self.keys.in_thread(self.keys.exists, key)
 
     async def getsize(self, key: str) -> int:
         # docstring inherited
-        nbytes = await asyncio.to_thread(self.keys.size, key)
+        nbytes = await self.keys.in_thread(self.keys.size, key)
         if nbytes is None:
             raise FileNotFoundError(key)
         return nbytes
 
     async def set(self, key: str, value: Buffer) -> None:
         # docstring inherited
-        await asyncio.to_thread(self.set_sync, key, value)
+        await self.keys.in_thread(self.set_sync, key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         # docstring inherited
         self._check_writable()
-        await asyncio.to_thread(self.keys.add, key, as_bytes(value))
+        await self.keys.in_thread(self.keys.add, key, as_bytes(value))
 
     async def delete(self, key: str) -> None:
         # docstring inherited
-        await asyncio.to_thread(self.delete_sync, key)
+        await self.keys.in_thread(self.delete_sync, key)
 
     async def delete_dir(self, prefix: str) -> None:
         # docstring inherited
         self._check_writable()
-        await asyncio.to_thread(self.keys.remove, _directory(prefix))
+        await self.keys.in_thread(self.keys.remove, _directory(prefix))
 
     async def clear(self) -> None:
         # docstring inherited
@@ -227,7 +227,7 @@ class RedisStore(Store):
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         # docstring inherited
         pages = self.keys.pages(prefix)
-        while page := await asyncio.to_thread(next, pages, None):
+        while page := await self.keys.in_thread(next, pages, None):
             for key in page:
                 yield key
 

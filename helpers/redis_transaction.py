@@ -131,14 +131,17 @@ class PendingKeys(RedisKeys):
     def read(self, requests: Sequence[tuple[str, ByteRequest | None]]) -> list[bytes | None]:
         # docstring inherited
         self._check_open()
-        values = dict(self._values)
+        values = {key: self._values[key] for key, _ in requests if key in self._values}
         others = [request for request in requests if request[0] not in values]
         published = iter(self._published.read(others) if others else ())
         return [_cut(values[key], asked) if key in values else next(published) for key, asked in requests]
 
     def size(self, key: str) -> int | None:
         # docstring inherited
-        value = self.read([(key, None)])[0]
+        self._check_open()
+        if key not in self._values:
+            return self._published.size(key)
+        value = self._values[key]
         return None if value is None else len(value)
 
     def exists(self, key: str) -> bool:
