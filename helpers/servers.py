@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import sys
 
+from helpers.azure_program import AZURITE_MISSING, azure_program
+from helpers.azure_server import AzureServer, azure_server
 from helpers.redis_program import REDIS_MISSING, redis_program
 from helpers.redis_server import RedisServer, redis_server
+from helpers.s3_server import S3Server, s3_server
 
-__all__ = ["REDIS_MISSING", "RedisServer", "main", "redis_program", "redis_server"]
+__all__ = [
+    "AZURITE_MISSING",
+    "REDIS_MISSING",
+    "AzureServer",
+    "RedisServer",
+    "S3Server",
+    "azure_program",
+    "azure_server",
+    "main",
+    "redis_program",
+    "redis_server",
+    "s3_server",
+]
 
 
 def main(arguments: list[str]) -> int:
