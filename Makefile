@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+.PHONY: azurite azurite-if-possible help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -59,17 +59,19 @@ types: $(READY)
 	@echo "== mypy"
 	@$(PY) -m mypy
 
-unit: $(READY)
+unit: $(READY) azurite-if-possible
 	@echo "== helper tests"
-	@$(PYTEST) -q -n $(JOBS) --ignore=tests/browser $(ARGS)
+	@$(PYTEST) -q -rs -n $(JOBS) --ignore=tests/browser $(ARGS)
 
 notebooks: $(READY)
 	@echo "== notebooks, outputs compared"
 	@$(PYTEST) -q -n $(JOBS) --dist loadfile -p tools.strict_nbval $(COMPARE) --nbval-current-env \
 		--nbval-cell-timeout 90 $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
 
-test-long: $(READY)  ## compare plans and counts for 10,000 random selections each
-	PLAN_EXAMPLES=10000 $(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_planning.py tests/test_selections.py
+test-long: $(READY)  ## the tests that count: 10,000 selections and reads, 2,000 mutated files, 200 kills
+	PLAN_EXAMPLES=10000 STREAM_READS=10000 REDIS_KILLS=20 STATEFUL_EXAMPLES=200 RAIN_MUTATIONS=2000 APPEND_KILLS=200 \
+		$(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_planning.py tests/test_selections.py tests/test_stream*.py \
+		tests/test_redis_store*.py tests/test_rain_mutations.py tests/test_append*.py
 
 browser: $(READY)  ## run lessons in a real browser (needs chromium)
 	$(PY) -m pip install --quiet --require-hashes -r tests/browser/requirements.lock
@@ -82,13 +84,26 @@ readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATI
 	$(PY) -m tools.readme
 
 clean:  ## remove the environment and all caches
-	rm -rf .venv .venv-newest .venv-zarr2 build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-zarr2 servers/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY) redis  ## only set everything up
+setup: $(READY) redis azurite-if-possible  ## only set everything up
 
 redis: $(READY)
 	@$(PY) -m helpers.servers
+
+AZURITE := servers/node_modules/.package-lock.json
+
+azurite: $(AZURITE)  ## install Azurite, which plays Azure Blob Storage (needs Node.js 20 or later)
+
+$(AZURITE): servers/package.json servers/package-lock.json
+	npm ci --prefix servers --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Where npm is there; without it, or without a network, the tests that need Azurite are skipped and say so.
+azurite-if-possible:
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory azurite; else false; fi \
+		|| echo "== no Azurite: what talks to Azure is skipped (make azurite)"
 
 check-python:
 	@test -n "$(PYTHON)" || { echo "Zarr Notebooks needs Python 3.12 or later, and none is on PATH. Install one" \

@@ -22,7 +22,95 @@ Comparing and showing
     benchmarks       `compare_layouts`, `compare_engines`
     plots            `draw_chunks`
 
+Serving
+    guarded_program  a program that is gone when its parent is
+    redis_program    the Redis server that is found
+    redis_stand_in   one written in Python, where none is
+    redis_server     `redis_server`: a real Redis for a `with` block
+    http_server      the same for what speaks HTTP
+    wire             requests and bytes on the way to it, counted, slowed down, broken
+    wired_server     what the object stores have in common
+    cloud_environment  credentials where programs look for them
+    s3_signature     who signed a request
+    s3_buckets       who may read which bucket
+    s3_server        `s3_server`
+    azure_program    the Azurite that is found
+    azure_server     `azure_server`
+    servers          all of them under one name
+
+Redis as a store
+    redis_url        URLs, and addresses without secrets
+    redis_client     connections, and errors in one sentence
+    redis_values     values and byte ranges, many at one instant
+    redis_keys       the strings under one prefix
+    redis_room       is there memory for copies
+    redis_store      `RedisStore`
+    redis_transaction  many writes at one instant
+    redis_freeze     copies that stay while a writer goes on
+    redis_guard      one writer alone
+    redis_at_hand    a Redis that runs, or a new one
+
+Streaming
+    ring             where each step lies
+    ring_documents   its `zarr.json`
+    ring_memory      does it fit
+    frame_window     many frames as one lazy array
+    frame_following  each frame as it comes
+    store_bytes      the bytes of any store
+    shared_ring      a ring in any store
+    redis_ring_writer  a ring in Redis, written
+    redis_news       who listens
+    redis_bulk       large values, straight into memory
+    redis_ring_reader  a ring in Redis, read
+    frame_writer     `FrameWriter`
+    frame_reader     `FrameReader`
+    stream           both under one name
+    life_patterns    pictures of Conway's Game of Life
+    life_grids       `step`, `random_grid`, `place`
+    life             `run`, and `python -m helpers.life`
+    life_at_hand     a stream of Life that runs, or a new one
+    early_design     how not to stream
+
+Live views
+    bokeh_origins    why a second port does not work
+    live_controls    start, stop, speed
+    running_views    which views run
+    live_view        a figure that moves beside the cells
+    page_messages    clicks, heard in turn with the cells
+    live_plot        what it shows
+    machine_load     this machine's processor and memory
+
+Rain
+    rain_steps       the steps of 3B42RT, and the names of its files
+    rain_fields      its fields and grid
+    rain_header      its header, written
+    rain_parse       its header, read
+    rain_decode      `decode`
+    rain_encode      `encode`
+    rain_systems     weather systems
+    rain_drawing     their rain
+    rain_swaths      who saw it
+    rain_simulation  `simulate`
+    rain             all of it under one name
+
+Growing archives
+    append_store     the store of an archive
+    append_labels    labels of steps
+    append_axis      the axis
+    append_archive   the metadata
+    append_check     what is refused
+    append_begin     the first write
+    append_blocks    pieces cut along chunks
+    append_write     chunks
+    append_plan      what is new, late, there already
+    append_lock      one writer at a time
+    append_publish   what is planned, published last
+    append_verify    is all there
+    append           `append`, `verify`
+    feed             the files of a provider
+    follow           an archive that follows them
+    append_program   `python -m helpers.append`
+
 Teaching
     exercises        `check`: an answer checked on the spot
-    servers          the servers that the lessons talk to
 """

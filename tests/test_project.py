@@ -31,7 +31,9 @@ def tracked_texts() -> dict[str, str]:
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines()
     if not names:  # a copy without git, such as an unpacked archive
-        made = {".venv", ".venv-newest", ".hypothesis", "__pycache__"} | {f".{tool}_cache" for tool in CACHES}
+        made = {".venv", ".venv-newest", ".venv-zarr2", "node_modules", ".hypothesis", "__pycache__"} | {
+            f".{tool}_cache" for tool in CACHES
+        }
         found = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
         names = [path.as_posix() for path in found if not made & set(path.parts)]
     texts = {}
@@ -158,6 +160,17 @@ def test_every_helper_has_its_tests() -> None:
     """One test file for each module, of the same name."""
     modules = {path.stem for path in (ROOT / "helpers").glob("[a-z]*.py")}
     assert {f"test_{module}.py" for module in modules} <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
+
+
+def test_the_map_of_helpers_is_whole() -> None:
+    """`helpers/__init__.py` names each module once, below those that it imports when it is imported itself."""
+    text = (ROOT / "helpers" / "__init__.py").read_text(encoding="utf-8")
+    mapped = re.findall(r"^    (\w+)  ", text, flags=re.MULTILINE)
+    assert sorted(mapped) == sorted(path.stem for path in (ROOT / "helpers").glob("[a-z]*.py"))
+    for place, module in enumerate(mapped):
+        source = (ROOT / "helpers" / f"{module}.py").read_text(encoding="utf-8")
+        imported = set(re.findall(r"^from helpers\.(\w+) import", source, flags=re.MULTILINE))
+        assert imported <= set(mapped[:place]), module
 
 
 def test_actions_are_pinned() -> None:

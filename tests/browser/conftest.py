@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ports import free_port
+from tests.browser.labs import Lab, binder_lab, plain_lab
+from tests.browser.visits import Visit, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page
-
-ROOT = Path(__file__).parent.parent.parent
+LABS = {"plain": plain_lab, "binder": binder_lab}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-START_S = 60
 
 
 def chromium() -> str:
@@ -35,44 +27,26 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve copies of the lessons, so that saving in the browser leaves the checkout alone; give the address."""
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    port = free_port()
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
-    options += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}"]
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", *options], stdout=log, stderr=log)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/lab", server)
-        yield f"http://127.0.0.1:{port}/lab"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+@pytest.fixture(scope="session", params=["plain"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Serve copies of the lessons, so that saving in the browser leaves the checkout alone.
 
-
-def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    """Return when something answers at `address`."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.3)
-        else:
-            return
-    pytest.fail(f"JupyterLab did not answer at {address} within {START_S} s")
+    Plainly; a test that wants them as on Binder too says so: `@pytest.mark.parametrize("lab", LABS, indirect=True)`.
+    """
+    with LABS[request.param](tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """Give a page of a new headless browser."""
+def visit(lab: Lab) -> Iterator[Visit]:
+    """Give a page of a new headless browser; fail if it asked for anything elsewhere, or leaves a process behind."""
     from playwright.sync_api import sync_playwright
 
+    options = [*CHROMIUM_OPTIONS, f"--host-resolver-rules={lab.rules}"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_OPTIONS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        yield page
+        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        with visiting(lab, browser) as visit:
+            yield visit
         browser.close()
+    assert visit.strayed == []
+    lab.expect_nothing_left()
