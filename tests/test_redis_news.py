@@ -59,7 +59,7 @@ def news(keys: RedisKeys) -> Iterator[RedisNews]:
 def test_many_messages_are_one_piece_of_news(
     keys: RedisKeys, news: RedisNews, said: list[bytes], expected: News
 ) -> None:
-    """The last one counts. (Published by turns, one of them could still be on its way while we read the first.)"""
+    """The last one counts; published at one instant, lest one be on its way while the first is read."""
     with keys.client.pipeline(transaction=True) as batch:
         for each in said:
             batch.publish(keys.channel, each)
