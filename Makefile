@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: azurite azurite-if-possible help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+.PHONY: azurite javascript npm-if-possible help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -59,7 +59,7 @@ types: $(READY)
 	@echo "== mypy"
 	@$(PY) -m mypy
 
-unit: $(READY) azurite-if-possible
+unit: $(READY) npm-if-possible
 	@echo "== helper tests"
 	@$(PYTEST) -q -rs -n $(JOBS) --ignore=tests/browser $(ARGS)
 
@@ -84,26 +84,29 @@ readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATI
 	$(PY) -m tools.readme
 
 clean:  ## remove the environment and all caches
-	rm -rf .venv .venv-newest .venv-zarr2 servers/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-zarr2 servers/node_modules javascript/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY) redis azurite-if-possible  ## only set everything up
+setup: $(READY) redis npm-if-possible  ## only set everything up
 
 redis: $(READY)
 	@$(PY) -m helpers.servers
 
 AZURITE := servers/node_modules/.package-lock.json
+JAVASCRIPT := javascript/node_modules/.package-lock.json
 
 azurite: $(AZURITE)  ## install Azurite, which plays Azure Blob Storage (needs Node.js 20 or later)
 
-$(AZURITE): servers/package.json servers/package-lock.json
-	npm ci --prefix servers --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+javascript: $(JAVASCRIPT)  ## install zarrita (lesson 13) and reveal.js (slides) (needs Node.js 20 or later)
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	npm ci --prefix $* --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Where npm is there; without it, or without a network, the tests that need Azurite are skipped and say so.
-azurite-if-possible:
-	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory azurite; else false; fi \
-		|| echo "== no Azurite: what talks to Azure is skipped (make azurite)"
+# Where npm is there; without it, or without a network, the tests that need these are skipped and say so.
+npm-if-possible:
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory azurite javascript; else false; fi \
+		|| echo "== no Azurite, no zarrita: what needs them is skipped (make azurite javascript)"
 
 check-python:
 	@test -n "$(PYTHON)" || { echo "Zarr Notebooks needs Python 3.12 or later, and none is on PATH. Install one" \
