@@ -9,7 +9,6 @@ Paths are relative to that address. A file that is processed again keeps its pat
 
 from __future__ import annotations
 
-import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pooch  # type: ignore[import-untyped]
 import requests
 from tqdm import tqdm
 
+from helpers.downloads import TIMEOUT_S, download, quiet_pooch
 from helpers.units import format_count, require_number
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["LISTING", "Feed", "FeedFile", "parse_listing", "write_listing"]
 
 LISTING = "listing.txt"
-TIMEOUT_S = 30
 _LINE = re.compile(r"([0-9a-f]{64}) +(\d{1,15}) +(\S.*)")
 
 
@@ -135,11 +133,11 @@ class Feed:
         Returns
         -------
         dict of FeedFile to Path or Exception
-            Where each lies, or why it could not be fetched after all tries.
+            Where each lies, or why it could not be fetched at the last try: a sentence without addresses, the
+            error itself is its cause.
         """
-        pooch.get_logger().setLevel(logging.WARNING)
         registry = {file.path: f"sha256:{file.sha256}" for file in files}
-        source = pooch.create(
+        source = quiet_pooch().create(
             path=self.folder, base_url=f"{self.url}/", registry=registry, retry_if_failed=int(self.tries) - 1
         )
         for file in files:
@@ -153,9 +151,9 @@ class Feed:
 
             def one(file: FeedFile) -> Path | Exception:
                 try:
-                    source.fetch(file.path, downloader=_download)
+                    source.fetch(file.path, downloader=download)
                 except (OSError, ValueError) as error:
-                    return error
+                    return _in_a_sentence(error)
                 finally:
                     bar.update(file.nbytes)
                 self._note(file).write_text(file.sha256)
@@ -169,12 +167,18 @@ class Feed:
         return path.with_name(f"{path.name}.sha256")
 
 
-def _download(url: str, output_file: str | Path, _: object) -> None:
-    """Write what a URL holds into a file. Unlike pooch's own it closes the connection when that fails."""
-    with requests.get(url, stream=True, timeout=TIMEOUT_S) as answer, Path(output_file).open("wb") as file:
-        answer.raise_for_status()
-        for part in answer.iter_content(2**16):
-            file.write(part)
+def _in_a_sentence(error: Exception) -> OSError:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        why = f"the provider answers {error.response.status_code} {error.response.reason}"
+    elif isinstance(error, requests.RequestException):
+        why = f"the connection failed ({type(error).__name__})"
+    elif isinstance(error, ValueError):
+        why = "what came has another checksum than the listing says"
+    else:
+        why = str(error)
+    sentence = OSError(why)
+    sentence.__cause__ = error
+    return sentence
 
 
 def parse_listing(text: str) -> list[FeedFile]:

@@ -171,8 +171,9 @@ def _append(
         except ValueError as error:
             useless.add(file)
             faults.append(str(error))
-    appended = None
+    appended, decoded = None, len(pieces)
     if pieces:
         whole = xr.concat(pieces, options.get("dim", "time"), data_vars="minimal", coords="minimal", compat="equals")
+        pieces.clear()  # the batch is in memory once, not twice
         appended = append(whole, store, **options)
-    return Batch(files=len(pieces), nbytes=nbytes, faults=tuple(faults), appended=appended)
+    return Batch(files=decoded, nbytes=nbytes, faults=tuple(faults), appended=appended)

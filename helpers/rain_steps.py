@@ -9,9 +9,9 @@ import numpy as np
 
 type Time = str | datetime | np.datetime64
 
-__all__ = ["Time", "file_name", "nominal_time", "require_name"]
+__all__ = ["LAST", "Time", "file_name", "nominal_time", "require_name"]
 
-_FIRST, _LAST = np.datetime64("2000-03-01T00", "s"), np.datetime64("2019-12-31T21", "s")
+_FIRST, LAST = np.datetime64("2000-03-01T00", "s"), np.datetime64("2019-12-31T21", "s")
 _RENAMED = np.datetime64("2012-11-07T06", "s")
 _STEP = np.timedelta64(3, "h")
 _NAME = re.compile(r"3B42RT\.(\d{10})\.(7|7R2)\.bin(\.gz)?")
@@ -50,8 +50,8 @@ def nominal_time(time: Time) -> np.datetime64:
     """
     exact = _in_utc(time)
     step: np.datetime64 = exact.astype("M8[s]")
-    if not _FIRST <= step <= _LAST:
-        msg = f"{step} has no file of 3B42RT. Its steps run from {_FIRST} to {_LAST} UTC; give one of them."
+    if not _FIRST <= step <= LAST:
+        msg = f"{step} has no file of 3B42RT. Its steps run from {_FIRST} to {LAST} UTC; give one of them."
         raise ValueError(msg)
     if step != exact or (step - _FIRST) % _STEP:
         msg = f"{exact} is not a step of 3B42RT. There is one every 3 hours, at 00, 03, …, 21 UTC; give one of them."

@@ -10,6 +10,7 @@ from zarr.storage import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from zarr.abc.store import Store
     from zarr.core.buffer import Buffer
@@ -44,13 +45,13 @@ def batch(number: int) -> xr.Dataset:
     return piece(range(3 * number, 3 * number + 3))[["rain", "land"]]
 
 
-def length(store: Store | str) -> int:
+def length(store: Store | Path | str) -> int:
     """Return how many steps a reader finds in an archive."""
     archive = read(store)
     return 0 if archive is None else archive.sizes["time"]
 
 
-def read(store: Store | str) -> xr.Dataset | None:
+def read(store: Store | Path | str) -> xr.Dataset | None:
     """Return all that a reader who opens an archive now sees, None if there is none."""
     try:
         archive: xr.Dataset = xr.open_zarr(store, chunks=None).load()
@@ -64,7 +65,7 @@ def present(archive: xr.Dataset) -> xr.Dataset:
     return archive.sel(time=archive.present).drop_vars("present").drop_encoding()
 
 
-def assert_holds(store: Store | str, places: Iterable[int], *, version: int = 0) -> None:
+def assert_holds(store: Store | Path | str, places: Iterable[int], *, version: int = 0) -> None:
     """Fail unless an archive holds exactly these steps, value for value."""
     archive = read(store)
     assert archive is not None

@@ -1,69 +1,24 @@
-"""What several tests need of a provider: one that publishes pieces, and misbehaves when told to."""
+"""What several tests need of a provider: files of pieces, and what reads them again."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.feed import LISTING, FeedFile, write_listing
-from helpers.http_server import http_server
 from tests.append_pieces import EVERY, START, piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
     import xarray as xr
 
 
-class Provider:
-    """Answers requests for its files; `faults` says for a path how its next answers go wrong."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.faults: dict[str, list[str]] = {}
-        self.asked: list[str] = []
-
-    def publish(self, places: Iterable[int], *, version: int = 0) -> None:
-        """Publish a file for each step, or another version of it."""
-        for place in places:
-            self.files[path_of(place)] = encoded(piece([place], version=version))
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Answer one request."""
-        path = environ["PATH_INFO"].lstrip("/")
-        self.asked.append(path)
-        fault = self.faults[path].pop(0) if self.faults.get(path) else ""
-        body = self._listing() if path == LISTING else self.files.get(path)
-        if fault == "503" or body is None:
-            start_response("503 Busy" if fault else "404 Not Found", [("Content-Length", "0")])
-            return [b""]
-        if fault == "hang up":
-            raise ConnectionError
-        if fault == "truncated":
-            body = body[: len(body) // 2]
-        start_response("200 OK", [("Content-Length", str(len(body)))])
-        return [body]
-
-    def _listing(self) -> bytes:
-        entries = [
-            FeedFile(path=path, nbytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-            for path, data in self.files.items()
-        ]
-        return write_listing(entries).encode()
-
-
-@contextlib.contextmanager
-def provider() -> Iterator[tuple[Provider, str]]:
-    """Serve a provider for as long as a `with` block lasts, and yield its address too."""
-    serves = Provider()
-    with http_server(serves) as url:
-        yield serves, url
+def files_of(places: Iterable[int]) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the file of each step."""
+    return ((path_of(place), encoded(place)) for place in places)
 
 
 def path_of(place: int) -> str:
@@ -80,16 +35,16 @@ def time_of(name: str) -> np.datetime64 | None:
     return np.datetime64(f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{digits[8:]}")
 
 
-def encoded(ds: xr.Dataset) -> bytes:
-    """Return a piece as the bytes of a file."""
-    file = io.BytesIO()
+def encoded(place: int, *, version: int = 0) -> bytes:
+    """Return a step as the bytes of a file."""
+    ds, file = piece([place], version=version), io.BytesIO()
     values: dict[str, Any] = {str(name): ds[name].values for name in ("time", *ds.data_vars)}
     np.savez(file, **values)
     return file.getvalue()
 
 
 def decode(path: Path) -> xr.Dataset:
-    """Return the piece in a file."""
+    """Return the step in a file."""
     try:
         with np.load(path) as found:
             values = {name: found[name] for name in found.files}

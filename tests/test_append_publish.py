@@ -11,6 +11,7 @@ import random
 import signal
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,12 +19,16 @@ import xarray as xr
 from zarr.storage import LocalStore, MemoryStore
 
 from helpers.append import append, verify
+from helpers.append_store import open_store
+from helpers.s3_server import s3_server
 from tests.append_pieces import CHUNKS, Killed, MortalStore, batch, length, piece, present, read
 from tests.append_runner import runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from zarr.abc.store import Store
 
 KILLS = int(os.environ.get("APPEND_KILLS", "10"))
 BATCHES = 30
@@ -107,7 +112,7 @@ def test_a_batch_that_is_not_repeated_leaves_nothing_behind() -> None:
             xr.testing.assert_identical(read(crashed), read(expected))
 
 
-def assert_whole(folder: str) -> int:
+def assert_whole(folder: str | Store) -> int:
     """Fail unless a reader finds whole batches, each once and with its values; return how many."""
     found = read(folder)
     if found is None:
@@ -173,3 +178,23 @@ def test_a_reader_never_sees_what_is_not_whole(tmp_path: Path) -> None:
     assert looks > batches // 2
     for opened in held:
         xr.testing.assert_identical(present(opened.load()), piece(range(opened.sizes["time"]))[["rain", "land"]])
+
+
+def test_a_reader_of_object_storage_never_sees_what_is_not_whole() -> None:
+    """S3 answers each request by itself, so what holds in a folder has to be seen there too."""
+    batches, looks = (BATCHES if KILLS >= 100 else 5), 0
+    with s3_server() as server, ThreadPoolExecutor(1) as pool:
+        server.create_bucket("archive")
+        store = open_store("s3://archive/read.zarr")
+        append(batch(0), store, chunks=CHUNKS)
+
+        def write() -> None:
+            for number in range(1, batches):
+                append(batch(number), store)
+
+        writer = pool.submit(write)
+        while assert_whole(store) < batches:
+            looks += 1
+            assert not writer.done() or assert_whole(store) == batches
+        writer.result()
+    assert looks > 1

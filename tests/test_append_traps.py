@@ -6,6 +6,7 @@ Each ends with `append` in the same place.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import dask
@@ -14,9 +15,12 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from icechunk.xarray import to_icechunk
 from zarr.storage import MemoryStore
 
 from helpers.append import append
+from helpers.append_lock import locked
+from helpers.commits import append_commit, open_repository
 from helpers.slow_store import SlowStore
 from tests.append_pieces import EVERY, START, Killed, MortalStore, assert_holds, piece
 
@@ -128,6 +132,25 @@ def test_two_writers_append_zarr_2077_701() -> None:
         append(series(10, 20, value=2), mended)
 
 
+def test_many_append_at_once_zarr_2077() -> None:
+    """As in the thread, where 100 appends of 10 left 320: each opens the array, and none is told of the others."""
+    near = MemoryStore()
+    zarr.create_array(near, shape=0, chunks=10, dtype="i4")
+    far = SlowStore(near, latency_s=0.005)
+
+    def append_ten(number: int) -> None:
+        zarr.open_array(far, mode="r+").append(np.full(10, number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append_ten, range(40)))
+    assert 10 <= zarr.open_array(near, mode="r").shape[0] < 400
+
+    mended = MemoryStore()
+    append(series(0, 10), mended)
+    with locked(mended), pytest.raises(BlockingIOError, match="is being written to by process"):
+        append(series(10, 20), mended)
+
+
 def test_a_reader_opened_before_the_append_zarr_1768() -> None:
     """It keeps the old shape for ever; where metadata was not consolidated again, so does whoever opens anew."""
     store = MemoryStore()
@@ -183,13 +206,35 @@ def test_killed_half_way() -> None:
     assert requests > 10
 
 
+def test_a_commit_is_seen_at_once_and_keeps_the_traps_of_xarray() -> None:
+    """Icechunk 2 makes a batch one change. It is no help with dates and steps: wrong ones are there, twice."""
+    repository = icechunk.Repository.create(icechunk.in_memory_storage())
+    session = repository.writable_session("main")
+    to_icechunk(series(0, 1), session)
+    session.commit("begin")
+    for _ in range(2):
+        session = repository.writable_session("main")
+        with pytest.warns(UserWarning, match="Times can't be serialized faithfully"):
+            to_icechunk(series(1, 9), session, append_dim="time")
+        before = xr.open_zarr(repository.readonly_session("main").store, consolidated=False).sizes["time"]
+        session.commit("batch")
+        after = xr.open_zarr(repository.readonly_session("main").store, consolidated=False)
+        assert after.sizes["time"] == before + 8
+    assert after.time.values[1] == START + np.timedelta64(3, "D")
+    assert not after.indexes["time"].is_unique
+
+    mended = icechunk.Repository.create(icechunk.in_memory_storage())
+    append_commit(mended, series(0, 1), message="begin", step="3h")
+    for _ in range(2):
+        append_commit(mended, series(1, 9), message="batch")
+    back = xr.open_zarr(mended.readonly_session("main").store)
+    assert (back.time.values == series(0, 9).time.values).all()
+
+
 def test_icechunk_on_a_local_disk_warns_of_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """It says on stderr that commits at once are not safe there, unless its log is filtered."""
+    icechunk.set_logs_filter(None)  # another test may have done so
     icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "loud")))
     assert "not safe" in capfd.readouterr().err
-    icechunk.set_logs_filter("error")
-    try:
-        icechunk.Repository.create(icechunk.local_filesystem_storage(str(tmp_path / "quiet")))
-        assert capfd.readouterr().err == ""
-    finally:
-        icechunk.set_logs_filter(None)
+    open_repository(tmp_path / "quiet")
+    assert capfd.readouterr().err == ""

@@ -35,6 +35,6 @@ def test_clipping_at_zero_makes_the_mean_too_low() -> None:
     assert float(clipped.mean()) < 0.9 * float(careful.mean())
 
 
-def test_the_public_names_are_the_four_of_the_format() -> None:
+def test_the_public_names_are_those_of_the_format_and_its_files() -> None:
     """And nothing else."""
-    assert rain.__all__ == ["decode", "encode", "file_name", "simulate"]
+    assert rain.__all__ == ["decode", "encode", "file_name", "file_path", "simulate", "simulated_files"]
