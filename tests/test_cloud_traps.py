@@ -1,0 +1,194 @@
+"""Tests of what lesson 07 says of zarr, obstore and s3fs, each of which may change with a release."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import pickle
+import warnings
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3  # type: ignore[import-untyped]
+import numpy as np
+import obstore
+import pytest
+import zarr
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.store import MemoryStore, S3Store
+from zarr.experimental.cache_store import CacheStore
+from zarr.storage import FsspecStore, ObjectStore
+
+from helpers.azure_program import AZURITE_MISSING, azure_program
+from helpers.azure_server import azure_server
+from helpers.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3Server, s3_server
+from tests.processes import wait_for
+from tools.canonical import NEEDS_AZURITE
+from tools.lessons import NOTEBOOKS, read_lesson, read_lessons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STEPS = np.arange(200, dtype="i4").reshape(100, 2)
+SECRET = SECRET_ACCESS_KEY.encode()
+QUICK: dict[str, Any] = {
+    "init_backoff": timedelta(milliseconds=10),
+    "max_backoff": timedelta(milliseconds=100),
+    "base": 2,
+}
+
+
+@pytest.fixture
+def server() -> Iterator[S3Server]:
+    """Run a server with an array of a hundred chunks, and the same in a shard."""
+    with s3_server() as running:
+        running.create_bucket("archive")
+        group = zarr.create_group(ObjectStore(S3Store("archive")))
+        group.create_array("steps", data=STEPS, chunks=(1, 2), compressors=None)
+        group.create_array("shard", data=STEPS, chunks=(1, 2), shards=(100, 2), compressors=None)
+        running.reset()
+        yield running
+
+
+def array(path: str = "steps", **options: Any) -> zarr.Array[Any]:
+    """Open an array for reading and writing."""
+    return zarr.open_array(ObjectStore(S3Store("archive", **options)), path=path, mode="r+", zarr_format=3)
+
+
+def test_the_writes_beside_one_that_failed_go_on(server: S3Server) -> None:
+    """The error comes at once; when all is quiet, every chunk but one is new, and nothing tells which is not."""
+    z = array(retry_config={"max_retries": 0})
+    server.reset()
+    server.break_next("503", kind="PUT", nth=50)
+    with pytest.raises(obstore.exceptions.GenericError, match="503"):
+        z[:] = STEPS + 1
+    wait_for(lambda: server.nbytes["PUT"] == 99 * STEPS[0].nbytes)
+    assert (np.asarray(z[:]) == STEPS + 1).all(axis=1).sum() == 99
+    assert server.requests["PUT"] == 100
+
+
+def test_a_policy_decides_how_long_a_busy_server_is_asked(server: S3Server) -> None:
+    """Twelve refusals are too much for the default of ten retries within 180 s, and not for twenty."""
+    server.break_next("503", kind="PUT", times=12)
+    with pytest.raises(obstore.exceptions.GenericError, match=r"max_retries: 10, retry_timeout: 180s"):
+        array()[0] = 7
+    assert server.requests["PUT"] == 11
+    server.reset()
+    server.break_next("503", kind="PUT", times=12)
+    array(retry_config={"max_retries": 20, "retry_timeout": timedelta(minutes=5), "backoff": QUICK})[0] = 7
+    assert server.requests["PUT"] == 13
+
+
+def test_a_cache_keeps_chunks_and_not_the_ranges_of_shards(server: S3Server) -> None:
+    """zarr-python #3710 keeps ranges that are asked for one by one; `get_ranges` goes past the cache."""
+    cached = CacheStore(ObjectStore(S3Store("archive")), cache_store=ObjectStore(MemoryStore()))
+    counted = {}
+    for path in ("steps", "shard"):
+        z = zarr.open_array(cached, path=path, mode="r", zarr_format=3)
+        _ = z[:30]
+        server.reset()
+        _ = z[:30]
+        counted[path] = server.requests
+    assert counted == {"steps": {}, "shard": {"GET": 1}}
+
+
+def test_a_cache_does_not_notice_what_others_write(server: S3Server) -> None:
+    """Unless it is told to believe itself for no time at all."""
+    caches = {
+        age: CacheStore(ObjectStore(S3Store("archive")), cache_store=ObjectStore(MemoryStore()), max_age_seconds=age)
+        for age in ("infinity", 0)
+    }
+    arrays = {age: zarr.open_array(store, path="steps", mode="r") for age, store in caches.items()}
+    assert [z[3, 1] for z in arrays.values()] == [7, 7]
+    array()[3, 1] = -1
+    assert [z[3, 1] for z in arrays.values()] == [7, -1]
+    assert server.requests["PUT"] == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_only_a_store_that_was_handed_a_secret_carries_it() -> None:
+    """Its `repr` keeps quiet; its configuration and its pickled bytes do not."""
+    found = [S3Store("archive"), ObjectStore(S3Store("archive")), FsspecStore.from_url("s3://archive/steps")]
+    assert not any(SECRET in pickle.dumps(store) for store in found)
+    assert SECRET_ACCESS_KEY not in str(S3Store("archive").config)
+    handed = S3Store("archive", secret_access_key=SECRET_ACCESS_KEY)
+    options = {"key": ACCESS_KEY_ID, "secret": SECRET_ACCESS_KEY}
+    assert SECRET in pickle.dumps(handed)
+    assert SECRET in pickle.dumps(FsspecStore.from_url("s3://archive/steps", storage_options=options))
+    assert SECRET_ACCESS_KEY in str(handed.config)
+    assert SECRET_ACCESS_KEY not in repr(handed)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_profile_opens_what_a_key_in_the_environment_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through boto3 for obstore, by its name for s3fs, and neither holds the secret afterwards."""
+    credentials = configparser.ConfigParser()
+    credentials["reef"] = {"aws_access_key_id": ACCESS_KEY_ID, "aws_secret_access_key": SECRET_ACCESS_KEY}
+    with (tmp_path / "credentials").open("w") as file:
+        credentials.write(file)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    provider = Boto3CredentialProvider(boto3.Session(profile_name="reef"))
+    objects = S3Store("archive", credential_provider=provider)
+    options = {"profile": "reef"}
+    for store in (ObjectStore(objects), FsspecStore.from_url("s3://archive", storage_options=options)):
+        z = zarr.open_array(store, path="steps", mode="r")
+        assert np.array_equal(np.asarray(z[:]), STEPS)
+    assert SECRET_ACCESS_KEY not in str(objects.config)
+
+
+def test_the_cell_that_reads_a_public_archive_reads_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lesson's own cell, led to a bucket of the same name; where nobody answers it says so."""
+    lesson = read_lesson(NOTEBOOKS / "07_read_the_cloud.ipynb")
+    (source,) = (cell.source for cell in lesson.cells("code") if "def look_at_rivers" in cell.source)
+    known: dict[str, Any] = {"S3Store": S3Store, "ObjectStore": ObjectStore, "zarr": zarr}
+    with s3_server() as server:
+        server.create_bucket("noaa-nwm-retro-v2-zarr-pds", public=True)
+        store = ObjectStore(S3Store("noaa-nwm-retro-v2-zarr-pds"))
+        group = zarr.create_group(store, zarr_format=2)
+        group.create_array("streamflow", shape=(10**5, 10**6), chunks=(100, 100), dtype="i4")
+        group.create_array("time", data=np.arange(10))
+        with monkeypatch.context() as patch:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                patch.delenv(name)
+            exec(source.replace('"10s"}', '"10s", "allow_http": True}'), known)
+            assert known["look_at_rivers"]() == ((10**5, 10**6), 4 * 10**11, [0, 1, 2])
+    assert "AWS_ENDPOINT_URL" not in os.environ
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
+    assert known["look_at_rivers"]() == "Skipped: no network here, or the archive has moved (GenericError)."
+
+
+@pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
+def test_what_adlfs_does_not_list_is_not_consolidated() -> None:
+    """A listing from before hides what was written since, and the consolidated metadata come out without it."""
+    with azure_server() as server:
+        server.create_container("archive")
+        found = {}
+        for cached in (True, False):
+            store = FsspecStore.from_url(f"abfs://archive/{cached}", storage_options={"use_listings_cache": cached})
+            group = zarr.create_group(store)
+            assert list(group) == []
+            group.create_array("steps", data=STEPS)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Consolidated metadata")
+                found[cached] = sorted(zarr.consolidate_metadata(store))
+        assert found == {True: [], False: ["steps"]}
+
+
+def test_what_needs_azurite_is_tagged() -> None:
+    """The cells that talk to Azure, and no others, may say something else where there is none."""
+    for lesson in read_lessons():
+        for cell in lesson.cells("code"):
+            assert ("\non_azure(" in f"\n{cell.source}") == (NEEDS_AZURITE in cell.metadata.get("tags", []))
+
+
+def test_the_seconds_that_lesson_07_stores_are_as_it_says() -> None:
+    """Within a fifth of the plan: the cell is not compared, so that a busy machine may have rendered it."""
+    lesson = read_lesson(NOTEBOOKS / "07_read_the_cloud.ipynb")
+    (cell,) = (cell for cell in lesson.cells("code") if cell.source.startswith("seconds = far_table"))
+    rows = cell.outputs[0].data["text/plain"].splitlines()[2:]
+    ratios = [float(row.split()[-2]) for row in rows]
+    assert len(ratios) == 5
+    assert all(0.8 <= ratio <= 1.2 for ratio in ratios), "Run `make render NB=07 ARGS=--fresh` on a quiet machine."
