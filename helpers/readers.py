@@ -1,0 +1,141 @@
+"""Reads arrays and groups of one archive with each implementation of Zarr that Python can call."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import zarr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    type Read = Callable[[Path], Answer]
+
+__all__ = ["READERS", "Answer", "first_words", "read_all"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold what a reader said of one array or group.
+
+    Attributes
+    ----------
+    values : numpy.ndarray or None
+        The values; None for a group, or if it refused.
+    attributes : mapping or None
+        The attributes; None if it does not tell them.
+    dimension_names : sequence of str or None, or None
+        The names of the dimensions; None if it does not tell them.
+    refusal : str
+        Why it refused, in its own first words; empty if it did not.
+    """
+
+    values: npt.NDArray[np.generic] | None = None
+    attributes: Mapping[str, object] | None = None
+    dimension_names: Sequence[str | None] | None = None
+    refusal: str = ""
+
+
+def read_all(read: Read, root: Path, paths: Iterable[str]) -> dict[str, Answer]:
+    """Let one reader read each path of an archive, and note what it refuses.
+
+    Parameters
+    ----------
+    read : callable
+        One of `READERS`.
+    root : pathlib.Path
+        The folder of the archive.
+    paths : iterable of str
+        Arrays and groups below it.
+
+    Returns
+    -------
+    dict of str to Answer
+        What it said, for each path.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = pathlib.Path(folder)
+    ...     _ = zarr.create_array(root / "steps", data=np.arange(3))
+    ...     answers = read_all(READERS["TensorStore"], root, ["steps", "gone"])
+    >>> answers["steps"].values
+    array([0, 1, 2])
+    >>> answers["gone"].refusal
+    'NOT_FOUND: Error opening "zarr3" driver: Metadata at local file ... does not exist'
+    """
+    return {path: _answer(read, root / path) for path in paths}
+
+
+def first_words(message: str) -> str:
+    r"""Return the first line of an error, from where it no longer speaks of places on this machine.
+
+    Examples
+    --------
+    >>> first_words('Error reading local file "/data/a/zarr.json": Expected object [spec=...]\nmore')
+    'Expected object'
+    >>> first_words("ZARR:/data/a: No such file or directory")
+    'No such file or directory'
+    """
+    line = (message.strip() or "no words").splitlines()[0].split(" [")[0]
+    line = re.sub(r'^.*(?:"|:)/[^"]*?"?: ', "", line)
+    return textwrap.shorten(re.sub(r'"?/[^"\s]*/[^"]*"?', "...", line), 110, placeholder=" ...")
+
+
+def _answer(read: Read, path: Path) -> Answer:
+    try:
+        return read(path)
+    except Exception as error:  # readers raise what they like
+        return Answer(refusal=first_words(str(error) or type(error).__name__))
+
+
+def _read_zarr(path: Path) -> Answer:
+    node = zarr.open(path, mode="r")
+    if isinstance(node, zarr.Group):
+        return Answer(None, node.attrs.asdict())
+    return Answer(np.asarray(node[...]), node.attrs.asdict(), getattr(node.metadata, "dimension_names", None))
+
+
+def _read_zarrs(path: Path) -> Answer:
+    # Strict: what zarrs cannot decode is an error, not handed back to Zarr-Python.
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": True}):
+        return _read_zarr(path)
+
+
+def _read_tensorstore(path: Path) -> Answer:
+    import tensorstore
+
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": path.as_posix()}}
+    array = tensorstore.open(spec, read=True).result()
+    metadata = array.spec().to_json()["metadata"]
+    names = [label or None for label in array.domain.labels]
+    return Answer(np.asarray(array.read().result()), metadata.get("attributes", {}), names)
+
+
+def _read_gdal(path: Path) -> Answer:
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(f'ZARR:"{path.as_posix()}"') as raster:
+            bands = raster.read()
+            return Answer(bands[0] if len(bands) == 1 else bands, raster.tags() or None)
+
+
+#: For each implementation a function that reads what is at a path. GDAL is asked through rasterio, which sees rasters.
+READERS: dict[str, Read] = {
+    "zarr-python": _read_zarr,
+    "zarrs": _read_zarrs,
+    "TensorStore": _read_tensorstore,
+    "GDAL": _read_gdal,
+}
