@@ -1,0 +1,102 @@
+"""The slides of the talk in a real browser: each fits the screen, and the page asks for nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import CHROMIUM_OPTIONS, chromium
+from tests.browser.labs import NOTHING_ELSE
+from tools.lessons import NOTEBOOKS, read_lesson
+from tools.slides import HEIGHT, REVEAL, WIDTH, read_columns, write_slides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+pytest.importorskip("playwright", reason="`make browser` installs what these tests need")
+pytestmark = pytest.mark.skipif(not REVEAL.exists(), reason="no reveal.js: `make javascript` installs it, with npm")
+
+TALK = NOTEBOOKS / "00_see_why_zarr.ipynb"
+#: How far what is on a slide reaches, in pixels of the screen, and which lines of code are cut or wrapped.
+EXTENT = """() => {
+    const slide = Reveal.getCurrentSlide();
+    const boxes = [slide, ...slide.querySelectorAll("*")].map(each => each.getBoundingClientRect());
+    return {
+        title: slide.innerText.slice(0, 40),
+        height: slide.scrollHeight,
+        width: slide.scrollWidth,
+        left: Math.min(...boxes.map(box => box.left)),
+        right: Math.max(...boxes.map(box => box.right)),
+        top: Math.min(...boxes.map(box => box.top)),
+        bottom: Math.max(...boxes.map(box => box.bottom)),
+        broken: [...slide.querySelectorAll("img")].filter(each => !each.naturalWidth || !each.alt).length,
+    };
+}"""
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[str]:
+    """Give the list of the addresses that the page asks for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[Page]:
+    """Show new slides on a screen of 1280 x 720, in a browser for which no name has an address."""
+    from playwright.sync_api import sync_playwright
+
+    written = write_slides(TALK, tmp_path_factory.mktemp("slides"))
+    with sync_playwright() as playwright:
+        options = [*CHROMIUM_OPTIONS, f"--host-resolver-rules={NOTHING_ELSE}"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: asked.append(f"error: {error}"))
+        page.on("console", lambda message: asked.append(f"{message.type}: {message.text}"))
+        page.goto(written.as_uri())
+        page.wait_for_function("() => window.Reveal?.isReady()")
+        yield page
+        browser.close()
+
+
+@pytest.mark.timeout(120)
+def test_each_slide_fits_the_screen(page: Page) -> None:
+    """Nothing reaches over an edge of 1280 x 720, no picture is broken or without words, and all slides are there."""
+    total = page.evaluate("() => Reveal.getTotalSlides()")
+    assert total == sum(map(len, read_columns(read_lesson(TALK).notebook)))
+    folder = os.environ.get("SCREENSHOTS")
+    seen = set()
+    for number in range(total):
+        extent = page.evaluate(EXTENT)
+        assert extent["height"] <= HEIGHT, extent
+        assert extent["width"] <= WIDTH, extent
+        assert min(extent["left"], extent["top"]) >= 0, extent
+        assert extent["right"] <= WIDTH, extent
+        assert extent["bottom"] <= HEIGHT, extent
+        assert extent["broken"] == 0, extent
+        if folder:
+            page.screenshot(path=Path(folder) / f"slide-{number + 1:02}.png")
+        seen.add(str(page.evaluate("() => JSON.stringify(Reveal.getIndices())")))
+        page.keyboard.press("Space")
+    assert len(seen) == total
+
+
+@pytest.mark.timeout(120)
+def test_the_page_asks_for_itself_and_nothing_else(page: Page, asked: list[str]) -> None:
+    """One request, for the file; the rest is in it. And no error or warning anywhere."""
+    page.evaluate("() => Reveal.slide(0)")
+    assert [each for each in asked if not each.startswith("data:")] == [page.url.partition("#")[0]]
+
+
+@pytest.mark.timeout(120)
+def test_a_slide_that_is_too_full_is_noticed(page: Page) -> None:
+    """The measure of the first test is one: it sees a slide that does not fit."""
+    page.evaluate("() => { Reveal.slide(0); Reveal.getCurrentSlide().innerHTML += '<p>line</p>'.repeat(40) }")
+    extent = page.evaluate(EXTENT)
+    assert extent["height"] > HEIGHT
+    assert extent["bottom"] > HEIGHT

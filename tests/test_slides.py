@@ -1,0 +1,179 @@
+"""Tests of tools.slides: what is on which slide, that nothing is left out silently, and that the page needs nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import nbformat
+import nbformat.v4 as nbf
+import pytest
+
+from tools.canonical import canonical_outputs
+from tools.lessons import NOTEBOOKS, Lesson, read_lesson
+from tools.slides import REVEAL_MISSING, main, read_columns, slides_page, write_slides
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nbformat import NotebookNode
+
+PNG = "iVBORw0KGgo="
+
+
+@pytest.fixture
+def reveal(tmp_path: Path) -> Path:
+    """Give a folder that looks like reveal.js, so that npm is not needed."""
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / "reset.css").write_text("reset{}")
+    (folder / "reveal.css").write_text("reveal{}")
+    (folder / "reveal.js").write_text("var s='</script>';\n//# sourceMappingURL=reveal.js.map\n")
+    return folder
+
+
+def markdown(source: str, kind: str | None = None) -> NotebookNode:
+    """Return a cell of text."""
+    cell: NotebookNode = nbf.new_markdown_cell(source)
+    return typed(cell, kind)
+
+
+def code(source: str, *outputs: NotebookNode, kind: str | None = None) -> NotebookNode:
+    """Return a cell of code."""
+    cell: NotebookNode = nbf.new_code_cell(source, outputs=list(outputs))
+    return typed(cell, kind)
+
+
+def typed(cell: NotebookNode, kind: str | None) -> NotebookNode:
+    """Set the slide type."""
+    if kind is not None:
+        cell.metadata["slideshow"] = {"slide_type": kind}
+    return cell
+
+
+def lesson(*cells: NotebookNode) -> Lesson:
+    """Return a lesson of these cells."""
+    notebook: NotebookNode = nbf.new_notebook(cells=list(cells))
+    return Lesson(NOTEBOOKS / "99_none.ipynb", notebook, "A < B", "nothing", "nothing", 1, "none")
+
+
+def sources(columns: list[list[list[NotebookNode]]]) -> list[list[list[str]]]:
+    """Return the text of each cell of each slide."""
+    return [[[cell.source for cell in slide] for slide in column] for column in columns]
+
+
+def test_slide_types_begin_and_end_slides() -> None:
+    """A `slide` goes right, a `subslide` down, `skip` and `notes` are left out, and everything else goes on."""
+    cells = [
+        markdown("a", "slide"),
+        code("b"),
+        markdown("c", "subslide"),
+        markdown("d", "fragment"),
+        markdown("no", "skip"),
+        markdown("no", "notes"),
+        code("e", kind="-"),
+        markdown("f", "slide"),
+    ]
+    assert sources(read_columns(lesson(*cells).notebook)) == [[["a", "b"], ["c", "d", "e"]], [["f"]]]
+
+
+def test_a_notebook_may_begin_without_a_slide() -> None:
+    """Its first cell begins one."""
+    assert sources(read_columns(lesson(markdown("a"), markdown("b", "subslide")).notebook)) == [[["a"], ["b"]]]
+
+
+def test_an_unknown_slide_type_is_refused() -> None:
+    """A misspelled one would move a cell to another slide without a word."""
+    with pytest.raises(ValueError, match="slide_type='slides'"):
+        read_columns(lesson(markdown("a", "slides")).notebook)
+
+
+def test_nothing_on_any_slide_is_refused() -> None:
+    """A page without slides helps nobody."""
+    with pytest.raises(ValueError, match="no cell is on a slide"):
+        read_columns(lesson(markdown("a", "skip")).notebook)
+
+
+def test_all_kinds_of_output_are_shown(reveal: Path) -> None:
+    """Text, pictures with words for those who cannot see them, what was printed, and errors; all escaped."""
+    outputs = [
+        {"output_type": "execute_result", "data": {"text/plain": "<Array>"}, "metadata": {}, "execution_count": 1},
+        {"output_type": "stream", "name": "stdout", "text": "1 < 2"},
+        {"output_type": "error", "ename": "MemoryError", "evalue": "no <room>", "traceback": []},
+        {"output_type": "display_data", "data": {"image/png": PNG, "text/plain": "<Figure>"}, "metadata": {}},
+    ]
+    nodes = [nbformat.from_dict(each) for each in outputs]
+    page = slides_page(lesson(code("x < y", *nodes), markdown('*The picture: a "cat".* Nice.', "skip")), reveal=reveal)
+    assert "&lt;Array&gt;" in page
+    assert "1 &lt; 2" in page
+    assert "MemoryError: no &lt;room&gt;" in page
+    assert f'<img alt="a &quot;cat&quot;." src="data:image/png;base64,{PNG}">' in page
+    assert "&lt;Figure&gt;" not in page
+    assert "<title>A &lt; B</title>" in page
+
+
+def test_a_fragment_waits_for_a_key(reveal: Path) -> None:
+    """Only what is marked."""
+    page = slides_page(lesson(markdown("now", "slide"), markdown("later", "fragment")), reveal=reveal)
+    assert len(re.findall(r'<div class="fragment"><p>later', page)) == 1
+    assert page.count('class="fragment"') == 1
+
+
+def test_slides_of_words_have_larger_ones(reveal: Path) -> None:
+    """There is room for them."""
+    page = slides_page(lesson(markdown("words", "slide"), markdown("with code", "slide"), code("x")), reveal=reveal)
+    assert re.findall(r"<section.*?>", page) == ['<section class="words">', "<section>"]
+
+
+def test_only_links_to_the_web_stay_links(reveal: Path) -> None:
+    """The next lesson does not lie beside the slides."""
+    page = slides_page(lesson(markdown("[01 Next](01_next.ipynb) [home](https://zarr.dev)")), reveal=reveal)
+    assert "01 Next" in page
+    assert re.findall(r'href="([^"]+)"', page) == ["data:,", "https://zarr.dev"]
+
+
+def test_the_page_refers_to_no_file_and_asks_for_none(reveal: Path) -> None:
+    """Neither script nor style nor picture from elsewhere; a script that holds an end tag does not end there."""
+    page = slides_page(lesson(markdown("a")), reveal=reveal)
+    assert not re.search(r'<(script|img|iframe)[^>]+src="(?!data:)|<link[^>]+href="(?!data:)|@import', page)
+    assert "sourceMappingURL" not in page
+    assert r"<\/script>" in page
+    assert page.count("</script>") == 2
+
+
+def test_without_reveal_one_sentence_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback."""
+    monkeypatch.setattr("tools.slides.slides_page", lambda _: slides_page(lesson(markdown("a")), reveal=tmp_path))
+    assert main(["00"]) == 1
+    assert capsys.readouterr().err == f"{REVEAL_MISSING}\n"
+
+
+def test_the_talk_becomes_slides(tmp_path: Path, reveal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every section of lesson 00 but the exercises and the fine print, each heading on a slide of its own."""
+    path = NOTEBOOKS / "00_see_why_zarr.ipynb"
+    monkeypatch.setattr("tools.slides.slides_page", lambda talk: slides_page(talk, reveal=reveal))
+    page = write_slides(path, tmp_path / "new" / "folder").read_text(encoding="utf-8")
+    notebook = read_lesson(path).notebook
+    shown = "\n".join(cell.source for column in read_columns(notebook) for slide in column for cell in slide)
+    told = set(re.findall(r"^## (.+)$", "\n".join(c.source for c in notebook.cells), flags=re.MULTILINE))
+    assert told - set(re.findall(r"^## (.+)$", shown, flags=re.MULTILINE)) == {
+        "What you'll need",
+        "On your own",
+        "In practice",
+    }
+    assert "check(" not in shown
+    for column in read_columns(notebook):
+        for slide in column:
+            headings = [cell for cell in slide if cell.source.startswith("#")]
+            assert headings in ([], [slide[0]])
+    assert len(re.findall(r"<section", page)) >= 25
+
+
+def test_slide_types_survive_rendering() -> None:
+    """What is stored is what was set: the metadata of a cell is none of `canonical_outputs`'s business."""
+    stored = read_lesson(NOTEBOOKS / "00_see_why_zarr.ipynb").notebook
+    kinds = {cell.metadata.get("slideshow", {}).get("slide_type") for cell in stored.cells}
+    assert kinds == {None, "slide", "subslide", "skip"}
+    assert all(list(cell.outputs) == canonical_outputs(cell.outputs) for cell in stored.cells if "outputs" in cell)
