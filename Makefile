@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: azurite javascript npm-if-possible help lab test render style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+.PHONY: azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.14 python3.12 python py; d
 PY := $(BIN)/python
 READY := $(VENV)/.zarr-notebooks-ready
 PYTEST := $(PY) -m pytest
-JOBS ?= 2
+JOBS ?= 3
 COMPARE ?= --nbval
 export PYTHONHASHSEED := 0
 
@@ -61,7 +61,7 @@ types: $(READY)
 
 unit: $(READY) npm-if-possible
 	@echo "== helper tests"
-	@$(PYTEST) -q -rs -n $(JOBS) --ignore=tests/browser $(ARGS)
+	@$(PYTEST) -q -rs -n $(JOBS) --dist worksteal --ignore=tests/browser $(ARGS)
 
 notebooks: $(READY)
 	@echo "== notebooks, outputs compared"
@@ -70,8 +70,10 @@ notebooks: $(READY)
 
 test-long: $(READY)  ## the tests that count: 10,000 selections and reads, 2,000 mutated files, 200 kills
 	PLAN_EXAMPLES=10000 STREAM_READS=10000 REDIS_KILLS=20 STATEFUL_EXAMPLES=200 RAIN_MUTATIONS=2000 APPEND_KILLS=200 \
+		COMMITS=25 PARALLEL_RACES=50 \
 		$(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_planning.py tests/test_selections.py tests/test_stream*.py \
-		tests/test_redis_store*.py tests/test_rain_mutations.py tests/test_append*.py
+		tests/test_redis_store*.py tests/test_rain_mutations.py tests/test_append*.py tests/test_commits.py \
+		tests/test_parallel_writes.py
 
 browser: $(READY)  ## run lessons in a real browser (needs chromium)
 	$(PY) -m pip install --quiet --require-hashes -r tests/browser/requirements.lock
@@ -79,6 +81,9 @@ browser: $(READY)  ## run lessons in a real browser (needs chromium)
 
 lock: $(READY)  ## renew requirements.lock and what is made from it
 	$(PY) -m tools.locks
+
+slides: $(READY)  ## make slides of the talk, build/slides/00_see_why_zarr.html (needs Node.js 20 or later, for npm)
+	@command -v npm >/dev/null 2>&1 && $(MAKE) --no-print-directory javascript; $(PY) -m tools.slides $(NB)
 
 readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATION.cff
 	$(PY) -m tools.readme

@@ -19,8 +19,17 @@ Predicting
 
 Comparing and showing
     engines          the programs that read one stored array
+    reads_at_once    reads under way at once, counted
     benchmarks       `compare_layouts`, `compare_engines`
     plots            `draw_chunks`
+    compression      `compare_codecs`, `draw_codecs`
+    damage           a flipped bit, and what is read
+    genotypes        `genotypes`, made up
+    air_model        weather, made up
+    downloads        pooch, silent
+    fetching         `fetch`: files that are not ours to keep
+    air_temperature  `air_temperature`: a year of it, or the real one
+    data             all of these under one name
 
 Serving
     guarded_program  a program that is gone when its parent is
@@ -36,7 +45,13 @@ Serving
     s3_server        `s3_server`
     azure_program    the Azurite that is found
     azure_server     `azure_server`
+    feed             what a provider has, fetched
+    feed_shelf       what a provider has, held
+    feed_misdeeds    what it does wrong
+    feed_server      `feed_server`
     servers          all of them under one name
+    wire_reads       what a read takes on the wire, beside its plan
+    cloud_errors     `complaint`: what a cloud's error says, in one line
 
 Redis as a store
     redis_url        URLs, and addresses without secrets
@@ -91,6 +106,7 @@ Rain
     rain_drawing     their rain
     rain_swaths      who saw it
     rain_simulation  `simulate`
+    rain_files       files of it
     rain             all of it under one name
 
 Growing archives
@@ -107,10 +123,31 @@ Growing archives
     append_publish   what is planned, published last
     append_verify    is all there
     append           `append`, `verify`
-    feed             the files of a provider
+    commits          `append_commit`: the same as a transaction
+    append_costs     requests and bytes of both
     follow           an archive that follows them
     append_program   `python -m helpers.append`
+    archive_watch    a reader that doubts what it sees
+    journal          every state that a store has been in
+
+Other implementations
+    array_pieces     small arrays in every way of Zarr v3
+    core_archive     `write_core_archive`: all that its core names
+    unknown_extensions  what no reader can know
+    readers          `READERS`: implementations that Python can call
+    zarrita_reader   the one in JavaScript
+    support_matrix   their answers, compared bit by bit
+
+Working in parallel
+    thread_looks     what the threads are doing
+    peak_memory      how much memory a function needs
+    parallel_writes  `writer_processes`: processes that write at once
+    hdf5_writers     the same for an HDF5 file
+    meeting_store    bad luck, every time
+    dask_cluster     a scheduler and workers as programs of their own
 
 Teaching
     exercises        `check`: an answer checked on the spot
+    store_suite      `run_suite`: zarr's own tests of a store
+    store_checks     `read_elsewhere`, and the tests as a picture
 """

@@ -9,7 +9,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from tests.notebooks import notebook_of
-from tools.canonical import IGNORE_OUTPUT
+from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE
 from tools.render import find, render, render_file
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ def test_measured_again_when_code_changed(tmp_path: Path) -> None:
     before = rendered.cells[1].outputs[0].data["text/plain"]
     rendered.cells[0].source = "import time as time"
     assert render(rendered, folder=tmp_path).cells[1].outputs[0].data["text/plain"] != before
+
+
+def test_without_azurite_its_outputs_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the cells would say there is not what they teach."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="No Azurite was found"):
+        render(notebook_of("1 + 1", tags={0: NEEDS_AZURITE}), folder=tmp_path)
 
 
 def test_nothing_of_the_machine_is_stored(tmp_path: Path) -> None:

@@ -51,6 +51,18 @@ def largest(store: RedisStore, shape: tuple[int, int]) -> int:
     return int(found[1].replace(",", ""))
 
 
+def begin_largest(store: RedisStore, shape: tuple[int, int]) -> tuple[FrameWriter, int]:
+    """Begin the largest ring that fits, and return its slots too.
+
+    What the server uses for itself moves by some kB from one request to the next, so the first answer may be too large.
+    """
+    for _ in range(10):
+        slots = largest(store, shape)
+        with contextlib.suppress(OSError):
+            return FrameWriter(store, shape, slots=slots), slots
+    pytest.fail("ten times in a row, the ring that would fit was refused")
+
+
 def test_the_server_takes_what_is_reckoned() -> None:
     """Its own MEMORY USAGE, which counts the name too, is no more, and not much less."""
     with real_redis(maxmemory="100mb") as server, redis.Redis.from_url(server.url, protocol=2) as client:
@@ -88,9 +100,9 @@ def test_a_server_that_does_not_say_takes_any_ring() -> None:
 @pytest.mark.parametrize("shape", [(70, 80), (100, 100), (200, 317), (362, 362), (512, 512)])
 def test_the_largest_ring_that_fits_runs_for_rounds(small: RedisStore, shape: tuple[int, int]) -> None:
     """Without one error, while others read, and every population is right."""
-    slots = largest(small, shape)
+    beginning, slots = begin_largest(small, shape)
     rounds = 2 * slots + slots // 2
-    with FrameWriter(small, shape, slots=slots) as writer, FrameReader(small) as reader:
+    with beginning as writer, FrameReader(small) as reader:
         for step in range(rounds):
             assert writer.append(frame_of(step, shape)) == step
             if step % 50 == 0:
@@ -112,9 +124,9 @@ def held(store: RedisStore, reader: FrameReader) -> tuple[list[int], list[int]]:
 def test_a_ring_that_fits_is_not_evicted(small: RedisStore, policy: str) -> None:
     """A policy that evicts finds nothing to do."""
     small.keys.client.config_set("maxmemory-policy", policy)
-    slots = largest(small, (100, 100))
     evicted = small.keys.client.info("stats")["evicted_keys"]
-    with FrameWriter(small, (100, 100), slots=slots) as writer, FrameReader(small) as reader:
+    beginning, slots = begin_largest(small, (100, 100))
+    with beginning as writer, FrameReader(small) as reader:
         for step in range(2 * slots):
             writer.append(frame_of(step, (100, 100)))
         assert not +faults(reader.latest())
@@ -131,7 +143,7 @@ def test_what_does_not_fit_is_refused_with_the_sum(small: RedisStore) -> None:
     assert slots * slot + fixed == total
     assert "(maxmemory)" in str(raised.value)
     assert list(small.keys.pages()) == []
-    FrameWriter(small, (512, 512), slots=largest(small, (512, 512))).close()
+    begin_largest(small, (512, 512))[0].close()
 
 
 def test_a_frame_that_never_fits_says_so(small: RedisStore) -> None:
@@ -149,8 +161,8 @@ def test_what_others_use_counts(small: RedisStore) -> None:
 
 def test_a_full_ring_can_be_taken_over(small: RedisStore) -> None:
     """Its own frames are not counted against it."""
-    slots = largest(small, (100, 100))
-    with FrameWriter(small, (100, 100), slots=slots) as writer:
+    beginning, slots = begin_largest(small, (100, 100))
+    with beginning as writer:
         for step in range(slots):
             writer.append(frame_of(step, (100, 100)))
     with FrameWriter(small, (100, 100), slots=slots) as writer:

@@ -23,10 +23,14 @@ def test_a_machine_without_redis_gets_one_sentence(
 
 
 def test_what_was_found_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """`make setup` says which server the lessons will use."""
+    """`make setup` says which servers the lessons will use, and how to get the one that is not there."""
     monkeypatch.setattr(servers, "redis_program", lambda: Path("folder", "valkey-server"))
+    monkeypatch.setattr(servers, "azure_program", lambda: Path("other", "azurite-blob"))
     assert servers.main([]) == 0
-    assert capsys.readouterr().out == "Redis: valkey-server in folder\n"
+    assert capsys.readouterr().out == "Redis: valkey-server in folder\nAzure: azurite-blob in other\n"
+    monkeypatch.setattr(servers, "azure_program", lambda: None)
+    assert servers.main([]) == 0
+    assert capsys.readouterr().out == f"Redis: valkey-server in folder\n{servers.AZURITE_MISSING}\n"
 
 
 def test_scripts_get_the_bare_path(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

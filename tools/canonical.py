@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KEPT_MIME_TYPES = ("text/plain", "image/png")
 
 IGNORE_OUTPUT = "nbval-ignore-output"
+# A cell that talks to Azurite. Where there is none, its output is one sentence that says so.
+NEEDS_AZURITE = "needs-azurite"
 SOURCES_KEY = "sources_sha256"
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 import nbformat
 from nbclient import NotebookClient
 
-from tools.canonical import IGNORE_OUTPUT, SOURCES_KEY, canonical_outputs, sources_digest
+from helpers.azure_program import AZURITE_MISSING, azure_program
+from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE, SOURCES_KEY, canonical_outputs, sources_digest
 from tools.lessons import NOTEBOOKS
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ def render(notebook: NotebookNode, *, folder: Path, fresh: bool = False) -> Note
     ------
     nbclient.exceptions.CellExecutionError
         When a cell raises without the tag ``raises-exception``, or its kernel dies.
+    RuntimeError
+        When a cell is tagged ``needs-azurite`` and there is no Azurite: its output would only say so.
     """
+    if azure_program() is None and any(NEEDS_AZURITE in cell.metadata.get("tags", []) for cell in notebook.cells):
+        raise RuntimeError(AZURITE_MISSING)
     executed = cast("NotebookNode", nbformat.from_dict(notebook))
     NotebookClient(
         executed,
