@@ -18,7 +18,7 @@ from helpers.azure_server import ACCOUNT, azure_server
 from helpers.cloud_errors import complaint
 from helpers.s3_server import S3Server, s3_server
 from tests.one_archive import STEPS
-from tests.test_azure_server import UNCACHED, azure_store
+from tests.test_azure_server import LEAVES_A_CONNECTION, UNCACHED, azure_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +82,7 @@ def test_what_goes_well_is_no_complaint() -> None:
         complaint(lambda: 1)
 
 
+@LEAVES_A_CONNECTION
 @pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
 def test_what_a_client_leaves_behind_is_not_printed(caplog: pytest.LogCaptureFixture) -> None:
     """A client like adlfs leaves a connection open when it fails, and asyncio would report that with its address."""
