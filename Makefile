@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+.PHONY: tests azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -19,6 +19,9 @@ READY := $(VENV)/.zarr-notebooks-ready
 PYTEST := $(PY) -m pytest
 JOBS ?= 3
 COMPARE ?= --nbval
+COMPARED = -p tools.strict_nbval $(COMPARE) --nbval-current-env --nbval-cell-timeout 90
+# The files that take longest come first: at the end no worker waits for another.
+LONGEST = $(wildcard notebooks/12_*.ipynb notebooks/08_*.ipynb notebooks/07_*.ipynb) notebooks tests/test_strict_nbval.py
 export PYTHONHASHSEED := 0
 
 help:  ## list the targets
@@ -28,7 +31,7 @@ help:  ## list the targets
 lab: $(READY) redis  ## open JupyterLab on notebooks/ (PORT=8888 ARGS=--no-browser)
 	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ROOT_OPTION) $(if $(PORT),--port=$(PORT)) $(ARGS)
 
-test: $(READY) lint types style unit notebooks  ## lint, types, style, helper tests and every notebook, outputs compared
+test: $(READY) lint types style tests  ## lint, types, style, helper tests and every notebook, outputs compared
 	@echo "== all passed"
 
 render: $(READY)  ## execute lessons and store their outputs (NB=03 for one, ARGS=--fresh to measure again)
@@ -59,14 +62,18 @@ types: $(READY)
 	@echo "== mypy"
 	@$(PY) -m mypy
 
+tests: $(READY) npm-if-possible
+	@echo "== helper tests, and notebooks with their outputs compared"
+	@$(PYTEST) -q -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/browser $(COMPARED) \
+		$(LONGEST) tests helpers $(ARGS)
+
 unit: $(READY) npm-if-possible
 	@echo "== helper tests"
 	@$(PYTEST) -q -rs -n $(JOBS) --dist worksteal --ignore=tests/browser $(ARGS)
 
 notebooks: $(READY)
 	@echo "== notebooks, outputs compared"
-	@$(PYTEST) -q -n $(JOBS) --dist loadfile -p tools.strict_nbval $(COMPARE) --nbval-current-env \
-		--nbval-cell-timeout 90 $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
+	@$(PYTEST) -q -n $(JOBS) --dist loadfile $(COMPARED) $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
 
 test-long: $(READY)  ## the tests that count: 10,000 selections and reads, 2,000 mutated files, 200 kills
 	PLAN_EXAMPLES=10000 STREAM_READS=10000 REDIS_KILLS=20 STATEFUL_EXAMPLES=200 RAIN_MUTATIONS=2000 APPEND_KILLS=200 \
