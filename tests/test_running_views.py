@@ -34,6 +34,14 @@ def ignoring() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def heeding() -> Iterator[None]:
+    """SIGINT interrupts, also where a shell started these tests in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_one_view_of_a_title_runs() -> None:
     """The one before is stopped once, others never."""
     first, second, other = View("Life"), View("Life"), View("Walk")
@@ -59,13 +67,13 @@ def test_an_interrupt_stops_all_views_where_it_would_be_ignored() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+@pytest.mark.usefixtures("heeding")
 def test_an_interrupt_goes_where_it_went_elsewhere() -> None:
     """While a cell runs, and in scripts, SIGINT has a handler: it stays."""
     view = View("Life")
-    before = signal.getsignal(signal.SIGINT)
     running_views.enter(view)
     running_views.listen()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     running_views.leave(view)
 
 
