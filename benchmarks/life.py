@@ -7,12 +7,12 @@ alike; the figures are medians.
 from __future__ import annotations
 
 import statistics
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from helpers.life import random_grid, step
+from helpers.stopwatch import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def rows(*, repeats: int = 101) -> list[dict[str, str | bool]]:
         if not np.array_equal(form(grid), step(grid)):
             msg = f"the form {name!r} gives another grid than step."
             raise AssertionError(msg)
-    turns = [{name: _seconds(form, grid) for name, form in forms.items()} for _ in range(repeats)]
+    turns = [{name: seconds_of(form, grid) for name, form in forms.items()} for _ in range(repeats)]
     seconds = {name: statistics.median(turn[name] for turn in turns) for name in forms}
     rates = {name: grid.size / each for name, each in seconds.items()}
     best = min(OTHERS, key=seconds.__getitem__)
@@ -168,12 +168,6 @@ def _beside(x: Words, *, left: Words, right: Words) -> None:
     np.bitwise_or(left[1:], over[:-1], out=left[1:])
     np.bitwise_or(right[:-1], under[1:], out=right[:-1])
     left[::IN_ROW], right[IN_ROW - 1 :: IN_ROW] = first, last
-
-
-def _seconds(form: Callable[[Grid], Grid], grid: Grid) -> float:
-    begin = time.perf_counter()
-    form(grid)
-    return time.perf_counter() - begin
 
 
 def _row(name: str, figure: str, limit: str, ok: bool) -> dict[str, str | bool]:

@@ -7,12 +7,12 @@ the median.
 from __future__ import annotations
 
 import statistics
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from helpers.chunks import plan_read, suggest_chunks
+from helpers.stopwatch import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +51,7 @@ def _row(name: str, seconds: float, *, limit_s: float) -> dict[str, str | bool]:
 
 
 def _seconds(make: Callable[[], object], repeats: int) -> float:
-    turns = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        make()
-        turns.append(time.perf_counter() - begin)
-    return statistics.median(turns)
+    return statistics.median(seconds_of(make) for _ in range(repeats))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ Predicting
 Comparing and showing
     engines          the programs that read one stored array
     reads_at_once    reads under way at once, counted
+    stopwatch        `seconds_of`: how long a call takes
     benchmarks       `compare_layouts`, `compare_engines`
     plots            `draw_chunks`
     compression      `compare_codecs`, `draw_codecs`

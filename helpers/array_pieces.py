@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type Values = npt.NDArray[np.generic]
     type Write = Callable[[Path], Values]
 
-__all__ = ["CHUNKS", "SHAPE", "amended", "array", "missing", "partly", "raw_bits", "sample"]
+__all__ = ["CHUNKS", "SHAPE", "amend", "amended", "array", "missing", "partly", "raw_bits", "sample"]
 
 #: The shape of most arrays, and of their chunks: the last of each row and column reaches beyond the edge.
 SHAPE, CHUNKS = (5, 7), (2, 3)
@@ -137,7 +137,7 @@ def partly(dtype: str, fill: object, spelling: str | None = None) -> Write:
         values = np.full(SHAPE, fill_value, dtype)
         z[:2, :3] = values[:2, :3] = sample(dtype)[:2, :3]
         if spelling is not None:
-            _amend(path, {"fill_value": spelling})
+            amend(path, {"fill_value": spelling})
         return values
 
     return write
@@ -161,7 +161,7 @@ def raw_bits(chunks_written: int) -> Write:
     def write(path: Path) -> Values:
         values = np.full(SHAPE, np.void(bytes([1, 2, 3])), "V3")
         array("uint8")(path)
-        _amend(path, {"data_type": "r24", "fill_value": [1, 2, 3], "codecs": [{"name": "bytes"}]})
+        amend(path, {"data_type": "r24", "fill_value": [1, 2, 3], "codecs": [{"name": "bytes"}]})
         corners = [(i, j) for i in range(0, SHAPE[0], CHUNKS[0]) for j in range(0, SHAPE[1], CHUNKS[1])]
         for number, (i, j) in enumerate(corners):
             key = path / "c" / str(i // CHUNKS[0]) / str(j // CHUNKS[1])
@@ -182,10 +182,16 @@ def amended(write: Write, **changes: object) -> Write:
 
     def amended_write(path: Path) -> Values:
         values = write(path)
-        _amend(path, changes)
+        amend(path, changes)
         return values
 
     return amended_write
+
+
+def amend(path: Path, changes: Mapping[str, object]) -> None:
+    """Spell some members of the ``zarr.json`` at a path in another way, or add them."""
+    document = path / "zarr.json"
+    document.write_text(json.dumps(json.loads(document.read_text()) | dict(changes), indent=2))
 
 
 def _complex(parts: Values, dtype: str) -> Values:
@@ -193,8 +199,3 @@ def _complex(parts: Values, dtype: str) -> Values:
     pairs = np.empty(parts.shape, dtype)
     pairs.real, pairs.imag = parts, parts.ravel()[::-1].reshape(parts.shape)
     return pairs
-
-
-def _amend(path: Path, changes: dict[str, object]) -> None:
-    document = path / "zarr.json"
-    document.write_text(json.dumps(json.loads(document.read_text()) | changes, indent=2))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Never, NotRequired, TypedDict
@@ -17,13 +16,13 @@ from zarr.storage import LocalStore
 
 from helpers.counting_store import CountingStore
 from helpers.engines import ENGINES, write_hdf5
+from helpers.stopwatch import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy.typing as npt
 
-    from helpers.engines import Read
     from helpers.selections import Selection
 
 __all__ = ["Layout", "compare_engines", "compare_layouts"]
@@ -172,7 +171,7 @@ def _count(path: Path, data: npt.NDArray[np.generic], selection: Selection) -> d
 
 def _time(path: Path, selection: Selection, repeats: int) -> dict[str, float]:
     with ENGINES["zarr"](path) as read:
-        seconds = [_seconds(read, selection) for _ in range(repeats)]
+        seconds = [seconds_of(read, selection) for _ in range(repeats)]
     return {"seconds": statistics.median(seconds), "spread": max(seconds) - min(seconds)}
 
 
@@ -184,19 +183,13 @@ def _race(
         reads = {name: stack.enter_context(ENGINES[name](path)) for name in names}
         for name, read in reads.items():
             _require_equal(read(selection), data, selection, name)
-        turns = [{name: _seconds(read, selection) for name, read in reads.items()} for _ in range(repeats)]
+        turns = [{name: seconds_of(read, selection) for name, read in reads.items()} for _ in range(repeats)]
     row = {}
     for name in ENGINES:
         seconds = [turn.get(name, float("nan")) for turn in turns]
         row[name, "seconds"] = statistics.median(seconds)
         row[name, "spread"] = max(seconds) - min(seconds)
     return row
-
-
-def _seconds(read: Read, selection: Selection) -> float:
-    start = time.perf_counter()
-    read(selection)
-    return time.perf_counter() - start
 
 
 def _require_equal(

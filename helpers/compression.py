@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Never, TypedDict
 
 import numpy as np
@@ -11,8 +10,10 @@ import zarr
 from tqdm import tqdm
 from zarr.storage import MemoryStore
 
+from helpers.stopwatch import seconds_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
     from matplotlib.axes import Axes
@@ -129,12 +130,8 @@ def _bar(total: int) -> tqdm[Never]:
 def _row(data: npt.NDArray[np.generic], coding: Coding, repeats: int) -> dict[str, float]:
     contents: dict[str, Buffer] = {}
     array = _create(data, coding, contents)
-
-    def write() -> None:
-        array[...] = data
-
-    write_s = _seconds(write, repeats)
-    read_s = _seconds(lambda: array[...], repeats)
+    write_s = min(seconds_of(array.__setitem__, ..., data) for _ in range(repeats))
+    read_s = min(seconds_of(array.__getitem__, ...) for _ in range(repeats))
     nbytes = sum(len(value) for key, value in contents.items() if key != "zarr.json")
     return {
         "nbytes": nbytes,
@@ -155,15 +152,6 @@ def _create(data: npt.NDArray[np.generic], coding: Coding, contents: dict[str, B
         config={"write_empty_chunks": True},
         **coding,
     )
-
-
-def _seconds(act: Callable[[], object], repeats: int) -> float:
-    turns = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        act()
-        turns.append(time.perf_counter() - begin)
-    return min(turns)
 
 
 def _max_error(given: npt.NDArray[np.generic], read: npt.NDArray[np.generic]) -> float:

@@ -115,11 +115,12 @@ def refusals(answers: Mapping[str, Mapping[str, Answer]]) -> pd.Series[str]:
     >>> refusals({"mine": said}).to_dict()
     {('mine', 'a'): 'no such codec'}
     """
-    found: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], str] = {}
     for reader, said in answers.items():
         for path, answer in said.items():
-            if answer.refusal and (reader, answer.refusal) not in [(r, why) for (r, _), why in found.items()]:
-                found[reader, path] = answer.refusal
+            if answer.refusal:
+                first.setdefault((reader, answer.refusal), path)
+    found = {(reader, path): why for (reader, why), path in first.items()}
     return pd.Series(found, name="refusal", dtype=str).rename_axis(["reader", "path"])
 
 

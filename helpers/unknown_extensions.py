@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
+
+from helpers.array_pieces import amend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,5 @@ def write_unknown_extensions(path: Path) -> list[str]:
     path.mkdir(parents=True)
     for name, changes in UNKNOWN.items():
         zarr.create_array(path / name, data=np.arange(6, dtype="int32").reshape(2, 3), chunks=(2, 3), compressors=None)
-        document = path / name / "zarr.json"
-        document.write_text(json.dumps(json.loads(document.read_text()) | changes))
+        amend(path / name, changes)
     return list(UNKNOWN)
