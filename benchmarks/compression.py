@@ -12,8 +12,8 @@ import numpy as np
 from zarr.codecs import BloscCodec, GzipCodec
 from zarr.codecs.numcodecs import BZ2, LZ4, LZMA, Quantize
 
-from helpers.compression import compare_codecs
-from helpers.genotypes import genotypes
+from helpers.data import genotypes
+from helpers.measure import compare_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from helpers.compression import Coding
+    from helpers.measure import Coding
 
 SIDE = 64
 CODINGS: Mapping[str, Coding] = {

@@ -15,7 +15,7 @@ import numpy as np
 import zarr
 from zarr.storage import MemoryStore
 
-from helpers.counting_store import CountingStore
+from helpers.counting import CountingStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

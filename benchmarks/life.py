@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers.life import random_grid, step
-from helpers.stopwatch import seconds_of
+from helpers.measure import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.chunks import plan_read, suggest_chunks
-from helpers.stopwatch import seconds_of
+from helpers.cost import plan_read, suggest_chunks
+from helpers.measure import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from helpers.selections import Selection
+    from helpers.cost import Selection
 
 SHAPE, CHUNKS = (10**8, 10**8), (10**4, 10**4)
 HOURLY = (350_640, 721, 1440)

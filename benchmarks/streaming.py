@@ -21,7 +21,7 @@ import numpy as np
 import redis
 
 from helpers.life import random_grid, step
-from helpers.redis_store import RedisStore
+from helpers.redis import RedisStore
 from helpers.servers import redis_server
 from helpers.stream import FrameReader, FrameWriter
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from helpers.commits import append_commit, open_repository
+from helpers.append import append_commit, open_repository
 from tests.append_pieces import CHUNKS, piece
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.rain_fields import FIELDS, make_dataset
-from helpers.rain_header import Header
+from helpers.rain import FIELDS, Header, make_dataset
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,4 +1,4 @@
-"""What several tests need besides `helpers.redis_server`: servers with more options, TLS, and what is no Redis."""
+"""What several tests need besides `helpers.servers`: servers with more options, TLS, and what is no Redis."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ import pytest
 import redis
 import trustme
 
-from helpers.guarded_program import guarded_program
-from helpers.redis_program import redis_program
-from helpers.servers import redis_server
+from helpers.servers import guarded_program, redis_program, redis_server
 from tests.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from helpers.redis_keys import RedisKeys
-    from helpers.redis_server import RedisServer
+    from helpers.redis import RedisKeys
+    from helpers.servers import RedisServer
 
 SECRET = "s3cret-8u7"
 

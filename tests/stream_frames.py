@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.redis_store import RedisStore
+from helpers.redis import RedisStore
 from helpers.stream import FrameReader, FrameWriter
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from helpers.redis_store import RedisStore
+from helpers.redis import RedisStore
 from helpers.stream import FrameReader
 from tests.ports import free_port
 from tests.processes import runs, wait_for

@@ -19,9 +19,15 @@ from obstore.store import MemoryStore, S3Store
 from zarr.experimental.cache_store import CacheStore
 from zarr.storage import FsspecStore, ObjectStore
 
-from helpers.azure_program import AZURITE_MISSING, azure_program
-from helpers.azure_server import azure_server
-from helpers.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3Server, s3_server
+from helpers.servers import (
+    ACCESS_KEY_ID,
+    AZURITE_MISSING,
+    SECRET_ACCESS_KEY,
+    S3Server,
+    azure_program,
+    azure_server,
+    s3_server,
+)
 from tests.processes import wait_for
 from tools.canonical import NEEDS_AZURITE
 from tools.lessons import NOTEBOOKS, read_lesson, read_lessons

@@ -12,7 +12,7 @@ import zarr
 from zarr.codecs import BloscCodec, CastValue, ScaleOffset, ShardingCodec, ZstdCodec
 from zarr.codecs.numcodecs import BitRound, Blosc, Delta, FixedScaleOffset, PackBits, Quantize
 
-from helpers.compression import compare_codecs
+from helpers.measure import compare_codecs
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import zarr
 
-from helpers.peak_memory import peak_memory
+from helpers.measure import peak_memory
 from tools.lessons import NOTEBOOKS
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from zarr.experimental.cache_store import CacheStore
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 from zarr.testing.stateful import ZarrStoreStateMachine
 
-from helpers.counting_store import CountingStore
-from helpers.store_bytes import list_keys, read_bytes, write_bytes
-from helpers.store_checks import run_suite
+from helpers.counting import CountingStore
+from helpers.stream import list_keys, read_bytes, write_bytes
+from helpers.teach import run_suite
 from tools.lessons import NOTEBOOKS
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import zarr
 from distributed import Client
 from zarr.storage import MemoryStore
 
-from helpers.counting_store import CountingStore
-from helpers.meeting_store import MeetingStore
-from helpers.peak_memory import peak_memory
+from helpers.counting import CountingStore
+from helpers.measure import peak_memory
+from helpers.parallel import MeetingStore
 from tools.lessons import read_lessons
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from helpers.azure_server import ACCOUNT_KEY
-from helpers.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from helpers.servers import ACCESS_KEY_ID, ACCOUNT_KEY, SECRET_ACCESS_KEY
 from tests.notebooks import notebook_of
 from tools.canonical import KEPT_MIME_TYPES
 from tools.lessons import Lesson, read_lessons

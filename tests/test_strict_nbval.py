@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.azure_program import azure_program
+from helpers.servers import azure_program
 from tests.notebooks import notebook_of
 from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE
 from tools.render import render
@@ -95,7 +95,7 @@ def test_without_azurite_a_cell_must_say_so(tmp_path: Path, monkeypatch: pytest.
     """What is stored comes from a machine that has it; on another one sentence is right, and nothing else."""
     notebooks = {}
     for name, says in {"91_sentence": "AZURITE_MISSING", "92_number": "4"}.items():
-        source = f"from helpers.azure_program import AZURITE_MISSING\n{says}"
+        source = f"from helpers.servers import AZURITE_MISSING\n{says}"
         notebooks[name] = render(notebook_of(source), folder=tmp_path)
         notebooks[name].cells[0].outputs[0].data["text/plain"] = "4"
         notebooks[name].cells[0].metadata["tags"] = [NEEDS_AZURITE]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import nbformat
 from nbclient import NotebookClient
 
-from helpers.azure_program import AZURITE_MISSING, azure_program
+from helpers.servers import AZURITE_MISSING, azure_program
 from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE, SOURCES_KEY, canonical_outputs, sources_digest
 from tools.lessons import NOTEBOOKS
 

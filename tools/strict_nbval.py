@@ -21,7 +21,7 @@ from nbformat import from_dict
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from helpers.azure_program import AZURITE_MISSING, azure_program
+from helpers.servers import AZURITE_MISSING, azure_program
 from tools.canonical import NEEDS_AZURITE, canonical_outputs, stored_faults
 
 if TYPE_CHECKING:

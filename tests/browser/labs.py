@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from helpers.redis_keys import RedisKeys
+from helpers.redis import RedisKeys
 from tests.browser.tls_proxy import tls_proxy
 from tests.ports import free_port
 from tests.processes import wait_for

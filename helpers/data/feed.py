@@ -1,0 +1,222 @@
+"""Fetches the files of a provider: knows what there is and what has changed, and never leaves half a file.
+
+A provider says what it has in one document, ``listing.txt`` at its address, with a line for each file::
+
+    SHA256 BYTES PATH
+
+Paths are relative to that address. A file that is processed again keeps its path and changes its checksum.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from tqdm import tqdm
+
+from helpers.data.fetch import TIMEOUT_S, download, quiet_pooch
+from helpers.units import format_count, require_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["LISTING", "Feed", "FeedFile", "parse_listing", "write_listing"]
+
+
+LISTING = "listing.txt"
+_LINE = re.compile(r"([0-9a-f]{64}) +(\d{1,15}) +(\S.*)")
+
+
+@dataclass(frozen=True, order=True)
+class FeedFile:
+    """Name a file of a provider, in one of its versions.
+
+    Parameters
+    ----------
+    path : str
+        Where it lies, from the provider's address on.
+    nbytes : int
+        Its size.
+    sha256 : str
+        Its checksum, in hexadecimal digits.
+    """
+
+    path: str
+    nbytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+class Feed:
+    """Fetch the files of a provider into a folder.
+
+    Parameters
+    ----------
+    url : str
+        The provider's address.
+    folder : str or Path
+        Where the files go, in the provider's layout. What is there already is not fetched again.
+    jobs : int, default 4
+        How many to fetch at once.
+    tries : int, default 4
+        How often to try each, with a wait of 1 s, 2 s, ... in between.
+
+    Notes
+    -----
+    A file is downloaded under another name, and gets its own when its checksum is right: whatever has the name is
+    whole. Downloads are pooch's.
+    """
+
+    def __init__(self, url: str, folder: str | Path, *, jobs: int = 4, tries: int = 4) -> None:
+        for name, value in (("jobs", jobs), ("tries", tries)):
+            require_number(name, value, ok=lambda x: x >= 1, allowed="1 or more")
+        self.url = url.rstrip("/")
+        self.folder = Path(folder)
+        self.jobs = jobs
+        self.tries = tries
+
+    def __repr__(self) -> str:
+        return f"Feed('{self.url}')"
+
+    def files(self) -> list[FeedFile]:
+        """Ask the provider what it has.
+
+        Returns
+        -------
+        list of FeedFile
+            In the order of their paths.
+
+        Raises
+        ------
+        OSError
+            If the provider does not answer, or says that it cannot: try again later.
+        ValueError
+            If what it says is no listing.
+        """
+        answer = requests.get(f"{self.url}/{LISTING}", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return parse_listing(answer.text)
+
+    def path(self, file: FeedFile) -> Path:
+        """Return where a file lies, or will lie, in the folder."""
+        return self.folder / file.path
+
+    def has(self, file: FeedFile) -> bool | None:
+        """Whether a file is in the folder: None if it is not, False if it is there in another version."""
+        path = self.path(file)
+        if not path.exists():
+            return None
+        note = self._note(file)
+        if note.exists() and note.read_text() == file.sha256:
+            return True
+        with path.open("rb") as stored:
+            return file_digest(stored, "sha256").hexdigest() == file.sha256
+
+    def fetch(self, files: Sequence[FeedFile], *, progress: bool = False) -> dict[FeedFile, Path | Exception]:
+        """Fetch files, several at once.
+
+        Parameters
+        ----------
+        files : sequence of FeedFile
+            The files. Those that are in the folder, in this version, are not fetched again.
+        progress : bool, default False
+            Whether to show a bar of the bytes that have come.
+
+        Returns
+        -------
+        dict of FeedFile to Path or Exception
+            Where each lies, or why it could not be fetched at the last try: a sentence without addresses, the
+            error itself is its cause.
+        """
+        registry = {file.path: f"sha256:{file.sha256}" for file in files}
+        source = quiet_pooch().create(
+            path=self.folder, base_url=f"{self.url}/", registry=registry, retry_if_failed=int(self.tries) - 1
+        )
+        for file in files:
+            self.path(file).parent.mkdir(parents=True, exist_ok=True)
+        nbytes = sum(file.nbytes for file in files)
+        label = format_count(len(files), "file")
+        with (
+            ThreadPoolExecutor(max_workers=int(self.jobs)) as pool,
+            tqdm(total=nbytes, unit="B", unit_scale=True, desc=label, disable=not progress) as bar,
+        ):
+
+            def one(file: FeedFile) -> Path | Exception:
+                try:
+                    source.fetch(file.path, downloader=download)
+                except (OSError, ValueError) as error:
+                    return _in_a_sentence(error)
+                finally:
+                    bar.update(file.nbytes)
+                self._note(file).write_text(file.sha256)
+                return self.path(file)
+
+            return dict(zip(files, pool.map(one, files), strict=True))
+
+    def _note(self, file: FeedFile) -> Path:
+        """Return where the checksum of a file is kept, which saves reading all of it to know its version."""
+        path = self.path(file)
+        return path.with_name(f"{path.name}.sha256")
+
+
+def _in_a_sentence(error: Exception) -> OSError:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        why = f"the provider answers {error.response.status_code} {error.response.reason}"
+    elif isinstance(error, requests.RequestException):
+        why = f"the connection failed ({type(error).__name__})"
+    elif isinstance(error, ValueError):
+        why = "what came has another checksum than the listing says"
+    else:
+        why = str(error)
+    sentence = OSError(why)
+    sentence.__cause__ = error
+    return sentence
+
+
+def parse_listing(text: str) -> list[FeedFile]:
+    """Read what a provider says it has.
+
+    Parameters
+    ----------
+    text : str
+        Lines of checksum, size and path.
+
+    Returns
+    -------
+    list of FeedFile
+        In the order of their paths.
+
+    Raises
+    ------
+    ValueError
+        If a line is something else, a path leads out of the folder, or one comes twice.
+
+    Examples
+    --------
+    >>> parse_listing(f"{'0' * 64} 12 2015/03/a.gz")[0].name
+    'a.gz'
+    """
+    files: dict[str, FeedFile] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _LINE.fullmatch(line)
+        parts = match[3].split("/") if match else []
+        # Some read a backslash and a colon as parts of a path too.
+        if not match or {"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", match[3]) or match[3] in files:
+            msg = f"line {number} of the listing is {line[:200]!r}. It must be SHA256 BYTES PATH, each path once."
+            raise ValueError(msg)
+        files[match[3]] = FeedFile(path=match[3], nbytes=int(match[2]), sha256=match[1])
+    return sorted(files.values())
+
+
+def write_listing(files: Iterable[FeedFile]) -> str:
+    """Write what a provider has, as `parse_listing` reads it."""
+    return "".join(f"{file.sha256} {file.nbytes} {file.path}\n" for file in sorted(files))

@@ -1,0 +1,5 @@
+"""FRONT figures."""
+
+from helpers.figures.chunks import draw_chunks
+
+__all__ = ["draw_chunks"]

@@ -1,0 +1,404 @@
+"""A figure that moves beside the cells, with controls.
+
+Makes what stands above a live figure: a button to start, one to stop, a slider for the speed, and a message.
+
+Knows which live views run: one of a title, and none after the kernel was interrupted while no cell ran.
+
+Runs a figure beside the cells of a notebook: it follows a source until it is stopped, and blocks nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+import threading
+import weakref
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+import panel as pn
+
+from helpers.units import format_count, require_number
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from panel.viewable import Viewable
+
+__all__ = ["FASTEST", "SLOWEST", "LiveControls", "LiveView", "Stoppable", "enter", "leave", "listen"]
+
+
+SLOWEST, FASTEST = 1.0, 30.0  # pictures per second
+
+
+class LiveControls:
+    """The buttons, the slider and the message of a live figure.
+
+    Parameters
+    ----------
+    speed : float
+        Where the slider stands at first: pictures per second, from 1 to 30.
+    start, stop : callable
+        Called when a button is pressed, in any thread.
+
+    Attributes
+    ----------
+    layout : panel.Column
+        What a notebook shows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `speed` is no number from 1 to 30.
+
+    Examples
+    --------
+    >>> controls = LiveControls(10, start=lambda: print("start"), stop=lambda: print("stop"))
+    >>> controls.message = "Not started."
+    >>> controls.message, controls.speed
+    ('Not started.', 10.0)
+    """
+
+    def __init__(self, speed: float, *, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        _require_speed(speed)
+        self._slider = pn.widgets.FloatSlider(  # type: ignore[no-untyped-call]
+            label="Pictures per second", start=SLOWEST, end=FASTEST, step=1, value=speed, width=220
+        )
+        self._text = pn.pane.Str("")  # type: ignore[no-untyped-call]
+        buttons = _button("Start", "primary", start), _button("Stop", "danger", stop)
+        self.layout = pn.Column(pn.Row(*buttons, self._slider), self._text)
+
+    @property
+    def speed(self) -> float:
+        """Pictures per second. The slider shows it, and sets it."""
+        return float(self._slider.value or SLOWEST)
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        _require_speed(speed)
+        self._slider.value = speed
+
+    @property
+    def message(self) -> str:
+        """One line of text."""
+        return str(self._text.object)
+
+    @message.setter
+    def message(self, message: str) -> None:
+        self._text.object = message
+
+
+def _button(label: str, color: str, pressed: Callable[[], None]) -> pn.widgets.Button:
+    button = pn.widgets.Button(label=label, color=color, width=80)  # type: ignore[no-untyped-call]
+    button.on_click(lambda _: pressed())
+    return button
+
+
+def _require_speed(speed: float) -> None:
+    allowed = f"from {SLOWEST:g} to {FASTEST:g} pictures per second"
+    require_number("speed", speed, ok=lambda x: SLOWEST <= x <= FASTEST, allowed=allowed)
+
+
+class Stoppable(Protocol):
+    """What runs under a title until it is stopped."""
+
+    title: str
+
+    def stop(self) -> None:
+        """Run no longer. May be called again."""
+
+
+_running: weakref.WeakSet[Stoppable] = weakref.WeakSet()
+
+
+def enter(view: Stoppable) -> None:
+    """Count a view among those that run, and stop any other of its title.
+
+    So a cell that is run again does not leave its first view running where nobody sees it.
+
+    Parameters
+    ----------
+    view : Stoppable
+        What begins to run.
+
+    Examples
+    --------
+    >>> class Clock:
+    ...     title, stopped = "Clock", False
+    ...     def stop(self):
+    ...         self.stopped = True
+    >>> first, second = Clock(), Clock()
+    >>> for clock in (first, second):
+    ...     enter(clock)
+    >>> first.stopped, second.stopped
+    (True, False)
+    >>> leave(second)
+    """
+    for other in list(_running):
+        if other.title == view.title:
+            _running.discard(other)
+            if other is not view:
+                other.stop()
+    _running.add(view)
+
+
+def leave(view: Stoppable) -> None:
+    """Count a view no longer among those that run."""
+    _running.discard(view)
+    listen()
+
+
+def listen() -> None:
+    """Let an interrupt stop all views where it would be ignored. A view calls this now and then while it runs.
+
+    Notes
+    -----
+    Between cells a kernel ignores the button that interrupts it (SIGINT is set to SIG_IGN, ipykernel 7). While a cell
+    runs, the button ends that cell, and no view. Anywhere else, as in a script, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may set a handler
+    current = signal.getsignal(signal.SIGINT)
+    if _running and current is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _stop_all)
+    elif not _running and current is _stop_all:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop_all(*_: object) -> None:
+    for view in list(_running):
+        view.stop()
+
+
+# MERGED MODULE running_views
+# MERGED
+
+
+GLANCE_S = 0.02  # between two looks at how many pictures there are
+
+
+class LiveView[Value]:
+    """A figure that draws what a source yields, with buttons to start and stop it and a slider for its speed.
+
+    It runs as a task of the event loop that also runs the cells. The last line of a cell shows it.
+
+    Parameters
+    ----------
+    figure : panel.viewable.Viewable
+        What is shown below the buttons.
+    source : callable
+        Returns a new asynchronous generator of values, at each start.
+    show : callable
+        Draws one value: sends it to the streams of `figure`.
+    title : str
+        Names the view. One view of a title runs at a time: starting another one stops it.
+    speed : float, default 10
+        Pictures per second at most, from 1 to 30.
+
+    Attributes
+    ----------
+    shown : int
+        Pictures drawn since the last start.
+    layout : panel.Column
+        What a notebook shows: buttons, message and figure.
+
+    Notes
+    -----
+    A cell that does not ``await`` holds all views up. The button that interrupts the kernel stops views when no cell
+    runs, else that cell. Between two pictures a view rests at least as long as it took to draw one, at any speed.
+
+    Examples
+    --------
+    >>> async def count():
+    ...     for number in range(3):
+    ...         yield number
+    >>> async def watch():
+    ...     numbers = []
+    ...     view = LiveView(pn.Column(), source=count, show=numbers.append, title="Numbers", speed=30)
+    ...     view.start()
+    ...     return await view.ended(), numbers
+    >>> asyncio.run(watch())
+    ('Ended after 3 pictures: the source has no more.', [0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        figure: Viewable,
+        *,
+        source: Callable[[], AsyncGenerator[Value]],
+        show: Callable[[Value], object],
+        title: str,
+        speed: float = 10.0,
+    ) -> None:
+        self.title, self.shown = title, 0
+        self._source, self._show = source, show
+        self._loop = _running_loop()
+        self._task: asyncio.Task[str] | None = None
+        self._stopped = threading.Event()
+        self._click: object = None  # that asked for a start which has not come yet
+        self._error: Exception | None = None
+        self._controls = LiveControls(speed, start=self._start_soon, stop=self.stop)
+        self._controls.message = "Not started."
+        self.layout = pn.Column(self._controls.layout, figure)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.title}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> object:
+        bundle = self.layout._repr_mimebundle_(include, exclude)  # type: ignore[no-untyped-call]
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return {**(data or {}), "text/plain": repr(self)}, metadata
+
+    @property
+    def running(self) -> bool:
+        """Whether it draws."""
+        return self._task is not None and not self._task.done() and not self._stopped.is_set()
+
+    @property
+    def message(self) -> str:
+        """How it goes, as the view says it."""
+        return self._controls.message
+
+    @property
+    def speed(self) -> float:
+        """Pictures per second at most, from 1 to 30. The slider shows it, and sets it."""
+        return self._controls.speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self._controls.speed = speed
+
+    def start(self, *, seconds: float | None = None) -> None:
+        """Begin to draw, and return at once. A view that runs begins anew.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            Stop by itself after so long. Without it there is no end.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no event loop, as in a plain script.
+        TypeError, ValueError
+            If `seconds` is no number above 0.
+        """
+        if seconds is not None:
+            require_number("seconds", seconds, ok=lambda x: 0 < x < math.inf, allowed="above 0, or None for no end")
+        self._loop = _running_loop()
+        if self._loop is None:
+            msg = "a live view needs an event loop that runs: start it in a notebook, or in an `async def`."
+            raise RuntimeError(msg)
+        self.stop()
+        self._stopped, self._error, self.shown = threading.Event(), None, 0
+        self._controls.message = "Running."
+        self._task = self._loop.create_task(self._run(self._task, self._stopped, seconds))
+        self._task.add_done_callback(self._finish)
+        running_views.enter(self)
+
+    def stop(self) -> None:
+        """Draw nothing more. Any thread may call it, and as often as it likes."""
+        self._click = None
+        self._stopped.set()
+        if self._task is not None:
+            self._call(self._task.cancel)
+
+    async def pictures(self, count: int) -> int:
+        """Wait until it has drawn so many more pictures, or no longer draws.
+
+        Parameters
+        ----------
+        count : int
+            How many to wait for.
+
+        Returns
+        -------
+        int
+            How many there were: `count`, or fewer if something ended it.
+        """
+        before = self.shown
+        while self.running and self.shown - before < count:
+            await asyncio.sleep(GLANCE_S)
+        return min(self.shown - before, count)
+
+    async def ended(self) -> str:
+        """Wait until it no longer draws. Interrupting the cell that waits stops the view.
+
+        Returns
+        -------
+        str
+            What ended it, and after how many pictures.
+
+        Raises
+        ------
+        Exception
+            What the source or the drawing raised, if that ended it.
+        """
+        if self._task is not None:
+            try:
+                await asyncio.wait({self._task})
+            except asyncio.CancelledError:
+                self.stop()
+                raise
+        if self._error is not None:
+            raise self._error
+        return self.message
+
+    def _start_soon(self) -> None:
+        """Let the event loop start it, unless a `stop` comes first: clicks come in threads of their own."""
+        click = self._click = object()
+        self._call(lambda: self.start() if self._click is click else None)
+
+    def _call(self, function: Callable[[], object]) -> None:
+        """Let the event loop call something, from whatever thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
+
+    async def _run(self, before: asyncio.Task[str] | None, stopped: threading.Event, seconds: float | None) -> str:
+        """Draw until something ends it, and return what did."""
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await self._draw(stopped)
+        except TimeoutError:
+            if limit.expired():
+                return f"its {seconds:g} s are over."
+            raise  # of the source: nothing came
+
+    async def _draw(self, stopped: threading.Event) -> str:
+        clock = asyncio.get_running_loop().time
+        async with aclosing(self._source()) as values:
+            async for value in values:
+                if stopped.is_set():
+                    raise asyncio.CancelledError  # it was asked to stop while the loop was blocked
+                running_views.listen()
+                began = clock()
+                self._show(value)
+                self.shown += 1
+                spent = clock() - began
+                await asyncio.sleep(max(1 / self.speed - spent, spent))  # half of the time is for others
+        return "the source has no more."
+
+    def _finish(self, task: asyncio.Task[str]) -> None:
+        """Say what ended a task, unless another one draws already."""
+        error = None if task.cancelled() else task.exception()  # asked for, or asyncio complains
+        if task is not self._task:
+            return
+        after = f"after {format_count(self.shown, 'picture')}"
+        if isinstance(error, Exception):
+            self._error = error
+            message = f"Ended {after}: {type(error).__name__}: {error}"
+        else:
+            message = f"Stopped {after}." if task.cancelled() else f"Ended {after}: {task.result()}"
+        self._stopped.set()
+        running_views.leave(self)
+        self._controls.message = message
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,260 @@
+"""Compares codecs by ratio and speed, and what a flipped bit does to what they wrote.
+
+Compares codecs on one chunk of data: what they save, what they cost, and what they change; and draws it.
+
+Flips bits of stored files, as a bad disk or cable does, and counts what a reader makes of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, Never, TypedDict
+
+import numpy as np
+import pandas as pd
+import zarr
+from tqdm import tqdm
+from zarr.storage import MemoryStore
+
+from helpers.measure.layouts import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+    import zarr
+    from matplotlib.axes import Axes
+    from zarr.abc.codec import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec
+    from zarr.core.buffer import Buffer
+
+__all__ = ["Coding", "compare_codecs", "draw_codecs", "flip_bit", "try_bits"]
+
+
+# Vermilion and blue of Okabe and Ito (https://jfly.uni-koeln.de/color/).
+_WAYS = {"write": ("o", "#D55E00"), "read": ("s", "#0072B2")}
+
+
+class Coding(TypedDict, total=False):
+    """Name the codecs of an array as `zarr.create_array` takes them; what is left out is Zarr's default."""
+
+    filters: Sequence[ArrayArrayCodec] | None
+    serializer: ArrayBytesCodec
+    compressors: Sequence[BytesBytesCodec] | BytesBytesCodec | None
+
+
+def compare_codecs(data: npt.NDArray[np.generic], codings: Mapping[str, Coding], *, repeats: int = 3) -> pd.DataFrame:
+    """Write `data` as a single chunk in memory once for each coding, read it back, and say what that took.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        Numbers or booleans, of any shape and at least one element.
+    codings : mapping of str to mapping
+        For each name the ``filters``, ``serializer`` and ``compressors`` that differ from Zarr's defaults.
+    repeats : int, default 3
+        How often each write and each read is timed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each coding, with columns ``nbytes`` (stored), ``ratio`` (bytes of `data` for each byte stored),
+        ``write_MBps`` and ``read_MBps`` (10⁶ bytes of `data` a second, in the fastest turn), and ``max_error`` (the
+        largest difference between what was given and what is read; 0 where nothing is lost).
+
+    Raises
+    ------
+    ValueError
+        When `repeats` is less than 1, `data` is empty, or zarr refuses a coding.
+
+    Notes
+    -----
+    Speeds are those of Zarr with that codec, for one chunk at a time: zarr's own work is in them, a store is not. The
+    fastest turn is the one that the rest of the machine disturbed least.
+    Sizes are the same on every machine with the same versions of the codecs.
+
+    Examples
+    --------
+    >>> from zarr.codecs import GzipCodec
+    >>> days = np.tile(np.arange(100, dtype="int32"), 50)
+    >>> table = compare_codecs(days, {"none": {"compressors": None}, "gzip": {"compressors": GzipCodec()}})
+    >>> table["nbytes"].loc["none"], table["ratio"].loc["gzip"] > 30, table["max_error"].tolist()
+    (np.int64(20000), np.True_, [0.0, 0.0])
+    """
+    if repeats < 1:
+        msg = f"repeats={repeats} times nothing. Give 1 or more."
+        raise ValueError(msg)
+    if data.size == 0:
+        msg = f"data of shape {data.shape} has nothing to compress. Give at least one element."
+        raise ValueError(msg)
+    rows = {}
+    with _bar(len(codings)) as bar:
+        for name, coding in codings.items():
+            rows[name] = _row(data, coding, repeats)
+            bar.update()
+    table = pd.DataFrame.from_dict(rows, orient="index").astype({"nbytes": "int64"})
+    return table.rename_axis("codec")
+
+
+def draw_codecs(ax: Axes, table: pd.DataFrame, *, labels: Iterable[str] = ()) -> None:
+    """Draw ratio against speed: a circle for writing and a square for reading with each codec.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    table : pandas.DataFrame
+        What `compare_codecs` returned.
+    labels : iterable of str
+        Which of its codecs are named in the picture.
+
+    Raises
+    ------
+    KeyError
+        If `table` has no codec of such a name.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, ax = plt.subplots()
+    >>> draw_codecs(ax, compare_codecs(np.arange(1000), {"default": {}}), labels=["default"])
+    >>> ax.get_xlabel(), ax.get_ylabel(), [text.get_text() for text in ax.texts]
+    ('MB/s', 'ratio', ['default'])
+    >>> plt.close(fig)
+    """
+    for way, (marker, colour) in _WAYS.items():
+        ax.semilogx(table[f"{way}_MBps"], table["ratio"], marker, color=colour, label=way)
+    for name in labels:
+        place = (float(table["read_MBps"][name]), float(table["ratio"][name]))
+        ax.annotate(name, place, xytext=(0, 5), textcoords="offset points", fontsize=8)
+    ax.margins(x=0.15, y=0.15)
+    ax.set(xlabel="MB/s", ylabel="ratio")
+    ax.legend(loc="upper left")
+
+
+def _bar(total: int) -> tqdm[Never]:
+    return tqdm(total=total, desc="codecs", leave=False)
+
+
+def _row(data: npt.NDArray[np.generic], coding: Coding, repeats: int) -> dict[str, float]:
+    contents: dict[str, Buffer] = {}
+    array = _create(data, coding, contents)
+    write_s = min(seconds_of(array.__setitem__, ..., data) for _ in range(repeats))
+    read_s = min(seconds_of(array.__getitem__, ...) for _ in range(repeats))
+    nbytes = sum(len(value) for key, value in contents.items() if key != "zarr.json")
+    return {
+        "nbytes": nbytes,
+        "ratio": data.nbytes / nbytes,
+        "write_MBps": data.nbytes / write_s / 1e6,
+        "read_MBps": data.nbytes / read_s / 1e6,
+        "max_error": _max_error(data, np.asarray(array[...])),
+    }
+
+
+def _create(data: npt.NDArray[np.generic], coding: Coding, contents: dict[str, Buffer]) -> zarr.Array[Any]:
+    return zarr.create_array(
+        MemoryStore(contents),
+        shape=data.shape,
+        dtype=data.dtype,
+        chunks=data.shape,
+        # A chunk of nothing but the fill value would not be stored, and so have no size.
+        config={"write_empty_chunks": True},
+        **coding,
+    )
+
+
+def _max_error(given: npt.NDArray[np.generic], read: npt.NDArray[np.generic]) -> float:
+    """Return the largest difference; NaN in the same places is no difference, and elsewhere an infinite one."""
+    if given.dtype.kind != "f":
+        return float(np.abs(given.astype("float64") - read.astype("float64")).max())
+    lost = np.isnan(given) != np.isnan(read)
+    if lost.any():
+        return float("inf")
+    difference = np.abs(given.astype("float64") - read.astype("float64"))
+    return float(np.nanmax(difference, initial=0.0))
+
+
+type Outcome = Literal["right", "wrong", "error"]
+
+
+def flip_bit(file: Path, bit: int) -> None:
+    """Change one bit of a file; a second time changes it back.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The file.
+    bit : int
+        Which bit, counted from 0: bit 8 is the lowest of the second byte.
+
+    Raises
+    ------
+    IndexError
+        If the file has no such bit; it stays as it is.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "chunk")
+    ...     _ = file.write_bytes(bytes([0, 0]))
+    ...     flip_bit(file, 9)
+    ...     list(file.read_bytes())
+    [0, 2]
+    """
+    value = bytearray(file.read_bytes())
+    if not 0 <= bit < 8 * len(value):
+        msg = f"{file.name} has {8 * len(value)} bits, and no bit {bit}. Count from 0."
+        raise IndexError(msg)
+    value[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(value)
+
+
+def try_bits(array: zarr.Array[Any], file: Path, *, bits: Iterable[int]) -> dict[Outcome, int]:
+    """Flip one bit of a chunk at a time, read the array, and flip it back.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        The array, as it should be read.
+    file : pathlib.Path
+        Where one of its chunks lies.
+    bits : iterable of int
+        The bits to try, as `flip_bit` counts them.
+
+    Returns
+    -------
+    dict
+        How often reading gave the ``"right"`` values all the same, ``"wrong"`` values, or an ``"error"``; what never
+        happened is left out.
+
+    Raises
+    ------
+    IndexError
+        If the file has no such bit; it stays as it is.
+
+    Notes
+    -----
+    Any exception of a codec is an error here: which one it is differs from codec to codec.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, zarr
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     array = zarr.create_array(folder, data=np.arange(1, 9), chunks=(8,), compressors=None)
+    ...     try_bits(array, pathlib.Path(folder, "c/0"), bits=range(20))
+    {'wrong': 20}
+    """
+    truth = np.asarray(array[...])
+    return dict(Counter(_outcome(array, file, bit, truth) for bit in bits))
+
+
+def _outcome(array: zarr.Array[Any], file: Path, bit: int, truth: np.ndarray[Any, Any]) -> Outcome:
+    flip_bit(file, int(bit))
+    try:
+        # Bytes, not values: NaN is unlike itself, and -0.0 is equal to 0.0.
+        return "right" if np.asarray(array[...]).tobytes() == truth.tobytes() else "wrong"
+    except Exception:
+        return "error"
+    finally:
+        flip_bit(file, int(bit))

@@ -1,0 +1,121 @@
+"""Tests of helpers.append: sound archives pass, and each way to break one is found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import zarr
+from zarr.storage import LocalStore, MemoryStore
+
+from helpers.append import LOCK, Archive, append, get, keys, main, put, verify
+from tests.append_pieces import CHUNKS, piece
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def archive() -> MemoryStore:
+    """Return a store with an archive of ten steps and two gaps."""
+    store = MemoryStore()
+    append(piece([0, 1, 2, 3, 4, 7, 8, 9]), store, chunks=CHUNKS)
+    return store
+
+
+def test_a_sound_archive() -> None:
+    """The report says what is there."""
+    assert repr(verify(archive())) == (
+        "<Report: sound; 10 steps of time from 2020-01-01T00:00:00, every 3 h, 2 missing; 8 arrays, 20 chunks>"
+    )
+
+
+def lose(store: MemoryStore) -> None:
+    """Lose a chunk."""
+    del store._store_dict["rain/c/1/0/0"]
+
+
+def flip(store: MemoryStore) -> None:
+    """Flip one bit of a chunk."""
+    value = bytearray(get(store, "source/c/1/0") or b"")
+    value[-6] ^= 1
+    put(store, {"source/c/1/0": bytes(value)})
+
+
+def shift(store: MemoryStore) -> None:
+    """Write a wrong label."""
+    zarr.open_array(store, path="time")[3] = 7
+
+
+def shorten(store: MemoryStore) -> None:
+    """Say in the consolidated metadata that one array is shorter."""
+    document = json.loads(get(store, "zarr.json") or b"")
+    document["consolidated_metadata"]["metadata"]["orbit"]["shape"] = [9]
+    put(store, {"zarr.json": json.dumps(document).encode()})
+
+
+def forget(store: MemoryStore) -> None:
+    """Lose the metadata of one array."""
+    del store._store_dict["rain/zarr.json"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lose, "rain/c/1/0/0 cannot be read: ChunkNotFoundError"),
+        (flip, "source/c/1/0 cannot be read: .*"),
+        (shift, "1 labels are not on the axis time from 2020-01-01T00:00:00, every 3 h, the first at position 3"),
+        (shorten, "disagrees with itself: steps {.*'orbit': 9"),
+        (forget, "rain/zarr.json is missing"),
+    ],
+)
+def test_damage_is_found(damage: Callable[[MemoryStore], None], problem: str) -> None:
+    """One missing chunk, one bit, one label, one length, one document."""
+    store = archive()
+    damage(store)
+    report = verify(store)
+    assert not report.sound
+    assert len(report.problems) == 1
+    with pytest.raises(AssertionError, match=problem):
+        raise AssertionError(report)
+
+
+def test_what_a_killed_writer_leaves_is_no_problem(tmp_path: Path) -> None:
+    """A lock, half-written files, chunks and metadata ahead of what is published are told apart from damage."""
+    store = LocalStore(tmp_path)
+    append(piece(range(6)), store, chunks=CHUNKS)
+    whole = keys(store)
+    published = Archive.load(store)
+    assert published is not None
+    put(store, {LOCK: b"{}", "rain/c/9/0/0": b"?", f"rain/c/1/0/0.{'ab' * 16}.partial": b"?"})
+    put(store, {"rain/zarr.json": json.dumps(zarr.open_array(store, path="orbit").metadata.to_dict()).encode()})
+    report = verify(store)
+    assert report.sound
+    assert [line.split(":")[0] for line in report.unfinished] == [
+        "rain/zarr.json says something else than the consolidated metadata",
+        "a lock",
+        "half-written files",
+        "objects beyond what is published",
+    ]
+    assert keys(store) - whole == {LOCK, "rain/c/9/0/0", f"rain/c/1/0/0.{'ab' * 16}.partial"}
+
+
+def test_where_there_is_no_archive(tmp_path: Path) -> None:
+    """Nothing, and something else, are both no sound archive; nothing is created by looking."""
+    assert verify(MemoryStore()).problems == ("there is no archive",)
+    assert not verify(tmp_path / "nowhere").sound
+    assert not (tmp_path / "nowhere").exists()
+    other = MemoryStore()
+    zarr.create_group(other)
+    assert "append did not begin" in verify(other).problems[0]
+
+
+def test_the_program_says_it_in_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 when sound, 1 when not, and the report on the way."""
+    append(piece(range(6)), tmp_path / "a.zarr", chunks=CHUNKS)
+    assert main(["verify", str(tmp_path / "a.zarr")]) == 0
+    assert capsys.readouterr().out.startswith("<Report: sound; 6 steps")
+    (tmp_path / "a.zarr" / "rain" / "c" / "0" / "0" / "0").unlink()
+    assert main(["verify", str(tmp_path / "a.zarr")]) == 1
+    assert "problem: rain/c/0/0/0 cannot be read" in capsys.readouterr().out

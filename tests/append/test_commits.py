@@ -1,0 +1,238 @@
+"""Tests of helpers.append: a batch is a commit, and none of several writers loses one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import icechunk
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from helpers.append import Commit, append, append_commit, commit, open_repository, verify
+from helpers.servers import s3_server
+from tests.append_pieces import CHUNKS, assert_holds, piece, present, read
+from tests.commit_writer import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zarr.abc.store import Store
+
+    from helpers.append import Appended
+
+ROOT = Path(__file__).parent.parent
+WRITERS, COMMITS = 4, int(os.environ.get("COMMITS", "2"))
+
+
+@pytest.fixture
+def repository() -> icechunk.Repository:
+    """Return a repository in memory with an archive of four steps."""
+    new = icechunk.Repository.create(icechunk.in_memory_storage())
+    append_commit(new, piece(range(4)), message="begin", chunks=CHUNKS, step="3h")
+    return new
+
+
+def head(repository: icechunk.Repository) -> Store:
+    """Return what a reader who comes now reads."""
+    return repository.readonly_session("main").store
+
+
+def history(repository: icechunk.Repository) -> list[str]:
+    """Return the messages of all commits, the oldest first."""
+    return [snapshot.message for snapshot in repository.ancestry(branch="main")][::-1]
+
+
+@contextlib.contextmanager
+def writers(url: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """Start writers, each in a process of its own, which are ready to write; kill those that are left."""
+    command = [sys.executable, "-m", "tests.commit_writer", url]
+    with contextlib.ExitStack() as stack:
+        started = []
+        for number in range(WRITERS):
+            arguments = map(str, (number, COMMITS, WRITERS))
+            program = subprocess.Popen(
+                [*command, *arguments], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            started.append(stack.enter_context(program))
+            stack.callback(program.kill)
+        assert [program.stdout and program.stdout.readline() for program in started] == ["ready\n"] * WRITERS
+        yield started
+
+
+def test_no_commit_of_four_processes_on_s3_is_lost() -> None:
+    """Each appends its own steps, to the same chunks at the same time: all are there, each once, in the history too."""
+    with s3_server() as server:
+        server.create_bucket("archive")
+        repository = open_repository("s3://archive/rain")
+        append_commit(repository, piece([0]), message="begin", chunks=CHUNKS, step="3h")
+        with writers("s3://archive/rain") as programs:
+            for program in programs:
+                assert program.stdin
+                program.stdin.write("go\n")
+                program.stdin.flush()
+            redone = [int(program.communicate(timeout=500)[0]) for program in programs]
+        assert sum(redone) > 0
+        assert_holds(head(repository), range(1 + WRITERS * COMMITS))
+        assert verify(head(repository)).sound
+        made = [f"{number}, {turn}" for number in range(WRITERS) for turn in range(COMMITS)]
+        assert sorted(history(repository)[2:]) == sorted(made)
+        assert place_of(WRITERS - 1, COMMITS - 1, writers=WRITERS) == WRITERS * COMMITS
+
+
+def test_a_batch_is_a_commit(repository: icechunk.Repository) -> None:
+    """Nothing is seen before it, all of it after; nothing new makes none."""
+    session = repository.writable_session("main")
+    append(piece(range(4, 8)), session.store)
+    assert_holds(head(repository), range(4))
+    done = append_commit(repository, piece(range(4, 8)), message="batch 1")
+    assert_holds(head(repository), range(8))
+    assert (done.result.added, done.redone) == (4, 0)
+    again = append_commit(repository, piece(range(2, 8)), message="batch 1, again")
+    assert (again.result.added, again.result.skipped, again.snapshot_id) == (0, 6, done.snapshot_id)
+    assert history(repository) == ["Repository initialized", "begin", "batch 1"]
+
+
+def test_two_who_append_at_once_conflict_and_the_second_does_it_again(repository: icechunk.Repository) -> None:
+    """Both change the length: a rebase is refused, so what the second one wrote is given up and written anew."""
+    late, early = repository.writable_session("main"), repository.writable_session("main")
+    append(piece(range(8, 12)), late.store)
+    append(piece(range(4, 8)), early.store)
+    early.commit("early")
+    with pytest.raises(icechunk.ConflictError, match="expected parent"):
+        late.commit("late")
+    with pytest.raises(icechunk.RebaseFailedError) as refused:
+        late.rebase(icechunk.ConflictDetector())
+    kinds = [conflict.conflict_type for conflict in refused.value.conflicts]
+    assert icechunk.ConflictType.ZarrMetadataDoubleUpdate in kinds
+
+    calls: list[int] = []
+
+    def change(store: Store) -> Appended:
+        calls.append(1)
+        if len(calls) == 1:
+            append_commit(repository, piece([12]), message="faster")
+        return append(piece(range(8, 12)), store)
+
+    done = commit(repository, change, message="late")
+    assert (done.redone, len(calls), done.result.added) == (1, 2, 4)
+    assert_holds(head(repository), range(13))
+    assert history(repository)[-2:] == ["faster", "late"]
+    assert repr(done).startswith("<Commit 'late', redone 1 time: <Appended: 4 steps added")
+
+
+def test_a_late_step_beside_an_append_is_not_lost(repository: icechunk.Repository) -> None:
+    """One fills a gap while the other one makes the archive longer."""
+    append_commit(repository, piece([6]), message="with a gap")
+
+    def change(store: Store) -> Appended:
+        if history(repository)[-1] != "faster":
+            append_commit(repository, piece([9]), message="faster")
+        return append(piece([5]), store)
+
+    assert commit(repository, change, message="late").redone == 1
+    assert_holds(head(repository), [0, 1, 2, 3, 5, 6, 9])
+    assert verify(head(repository)).sound
+
+
+def test_writers_of_regions_that_were_made_room_for_redo_nothing() -> None:
+    """Chunks of their own in arrays that keep their shape: each commit is put after the others as it is."""
+    repository = icechunk.Repository.create(icechunk.in_memory_storage())
+
+    def make_room(store: Store) -> None:
+        zarr.create_array(store, name="steps", shape=(WRITERS, 5), chunks=(1, 1), dtype="i4", fill_value=-1)
+
+    commit(repository, make_room, message="make room")
+    together = threading.Barrier(WRITERS, timeout=60)
+
+    def write(number: int) -> list[Commit[None]]:
+        done = []
+        for turn in range(5):
+
+            def change(store: Store, turn: int = turn) -> None:
+                zarr.open_array(store, path="steps")[number, turn] = 10 * number + turn
+                if turn == 0:
+                    together.wait()  # all have the same parent: three of the four must meet a conflict
+
+            done.append(commit(repository, change, message=f"{number}, {turn}"))
+        return done
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        commits = [each for done in pool.map(write, range(WRITERS)) for each in done]
+    assert [each.redone for each in commits] == [0] * 5 * WRITERS
+    steps = zarr.open_array(head(repository), path="steps", mode="r")
+    assert np.array_equal(np.asarray(steps[:]), 10 * np.arange(WRITERS)[:, None] + np.arange(5))
+
+
+def test_a_reader_stays_on_its_snapshot(repository: icechunk.Repository) -> None:
+    """Opened before a batch, it reads the archive of that time, values and all; who opens anew sees the batch."""
+    before = xr.open_zarr(head(repository), chunks=None)
+    append_commit(repository, piece(range(4, 8)), message="batch 1")
+    append_commit(repository, piece([1], version=1), message="reprocessed", replace=True)
+    xr.testing.assert_identical(present(before.load()), piece(range(4)))
+    assert xr.open_zarr(head(repository)).sizes["time"] == 8
+
+
+def test_time_travel_to_before_a_bad_batch_and_rollback(repository: icechunk.Repository) -> None:
+    """Any snapshot can be read; put back, the branch goes on from there, and the bad batch is no part of it."""
+    good = append_commit(repository, piece(range(4, 8)), message="good")
+    bad = append_commit(repository, piece(range(4, 12), version=1), message="bad", replace=True)
+    assert (bad.result.replaced, bad.result.added) == (4, 4)
+    as_it_was = repository.readonly_session(snapshot_id=good.snapshot_id).store
+    assert_holds(as_it_was, range(8))
+    repository.reset_branch("main", good.snapshot_id)
+    assert_holds(head(repository), range(8))
+    append_commit(repository, piece(range(8, 12)), message="good again")
+    assert_holds(head(repository), range(12))
+    assert history(repository)[1:] == ["begin", "good", "good again"]
+    with pytest.raises(AssertionError):
+        assert_holds(repository.readonly_session(snapshot_id=bad.snapshot_id).store, range(12))
+
+
+def test_who_is_always_slower_is_told_so(repository: icechunk.Repository) -> None:
+    """After so many tries, with what to do; nothing of it is there."""
+    places = iter(range(4, 100))
+
+    def change(store: Store) -> None:
+        append_commit(repository, piece([next(places)]), message="faster")
+        append(piece([50]), store)
+
+    with pytest.raises(BlockingIOError, match="'slow' was not committed to 'main': other writers were faster 3 times"):
+        commit(repository, change, message="slow", tries=3)
+    assert_holds(head(repository), range(7))
+    with pytest.raises(ValueError, match="tries=0"):
+        commit(repository, change, message="slow", tries=0)
+
+
+def test_what_is_refused_is_not_committed(repository: icechunk.Repository) -> None:
+    """An error of `append` is an error here."""
+    with pytest.raises(ValueError, match=r"missing \['orbit'\]"):
+        append_commit(repository, piece([4]).drop_vars("orbit"), message="bad")
+    assert history(repository)[-1] == "begin"
+
+
+def test_nothing_is_said_on_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither of a folder nor of a rebase that fails: a notebook would store it."""
+    repository = open_repository(tmp_path / "repository")
+
+    def change(store: Store) -> Appended:
+        if len(history(repository)) < 3:
+            append_commit(repository, piece([4]), message="faster")
+        return append(piece([5]), store)
+
+    append_commit(repository, piece(range(4)), message="begin", chunks=CHUNKS)
+    assert commit(repository, change, message="late").redone == 1
+    assert capfd.readouterr() == ("", "")
+    again = open_repository(str(tmp_path / "repository"))
+    assert history(again) == ["Repository initialized", "begin", "faster", "late"]
+    assert read(head(again)) is not None
+    with pytest.raises(ValueError, match="'ftp://a/b' is no place for a repository"):
+        open_repository("ftp://a/b")

@@ -1,0 +1,178 @@
+"""Tests of helpers.append: an archive that keeps up with a provider, whatever that does."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+import xarray as xr
+from zarr.storage import MemoryStore
+
+from helpers.append import append, follow, verify
+from helpers.data import LISTING, Feed
+from helpers.servers import feed_server
+from tests.append_pieces import CHUNKS, assert_holds, piece, present, read
+from tests.providers import decode, encoded, files_of, path_of, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from helpers.append import Batch
+    from helpers.servers import Misdeed
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pooch try again at once."""
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
+
+
+def followed(url: str, folder: Path, store: Path | MemoryStore, **options: object) -> Iterator[Batch]:
+    """Follow a provider until all that it has is appended."""
+    settings = {"batch": 4, "every_s": None, "step": "3h", "chunks": CHUNKS, **options}
+    return follow(Feed(url, folder, tries=2), store, decode=decode, time_of=time_of, **settings)  # type: ignore[arg-type]
+
+
+def added(batches: Iterator[Batch]) -> list[int]:
+    """Return how many steps each batch added."""
+    return [batch.appended.added if batch.appended else 0 for batch in batches]
+
+
+def test_what_is_there_is_appended_and_what_comes_later_too(tmp_path: Path) -> None:
+    """Batches end where chunks do; run again, only what is new is fetched."""
+    store = MemoryStore()
+    with feed_server([("rain/readme.txt", b"hello"), *files_of(range(15))]) as server:
+        server.publish(11)
+        assert added(followed(server.url, tmp_path, store)) == [4, 4, 2]
+        assert_holds(store, range(10))
+        server.publish(5)
+        server.reset()
+        assert added(followed(server.url, tmp_path, store)) == [2, 3]
+        assert sorted(server.asked) == sorted([LISTING, *(path_of(place) for place in range(10, 15))])
+        assert added(followed(server.url, tmp_path, store)) == []
+    assert_holds(store, range(15))
+    assert verify(store).sound
+
+
+def test_late_and_reprocessed_files(tmp_path: Path) -> None:
+    """A late file fills its gap, another version of a file replaces its step, alone."""
+    store = MemoryStore()
+    with feed_server(files_of(range(6))) as server:
+        server.misbehave(path_of(3), "late")
+        server.publish(6)
+        assert added(followed(server.url, tmp_path, store)) == [3, 2]
+        server.deliver(path_of(3))
+        server.replace(path_of(1), encoded(1, version=1))
+        batches = list(followed(server.url, tmp_path, store))
+        done = [batch.appended for batch in batches if batch.appended]
+        assert [(each.added, each.replaced) for each in done] == [(0, 1), (1, 0)]
+        assert list(followed(server.url, tmp_path, store)) == []
+    found = read(store)
+    assert found is not None
+    assert present(found).sizes["time"] == 6
+    assert present(found).isel(time=[1]).identical(piece([1], version=1))
+    assert present(found).isel(time=[0, 2, 3, 4, 5]).identical(piece([0, 2, 3, 4, 5]))
+
+
+def test_files_that_fail_leave_a_gap_and_come_again(tmp_path: Path) -> None:
+    """A file that cannot be fetched or decoded is named; the others are appended, and it is when it is mended."""
+    store = MemoryStore()
+    with feed_server(files_of(range(6))) as server:
+        server.publish(6)
+        server.misbehave(path_of(1), "503", times=2)
+        server.replace(path_of(4), b"no file of numbers")
+        batches = list(followed(server.url, tmp_path, store))
+        faults = [fault for batch in batches for fault in batch.faults]
+        assert faults[0] == "rain.2020010103.npz could not be fetched: the provider answers 503 Service Unavailable"
+        assert faults[1].startswith("rain.2020010112.npz: ")
+        assert len(faults) == 2
+        assert "1 file of" in repr(batches[1])
+        assert_holds(store, [0, 2, 3, 5])
+        server.replace(path_of(4), encoded(4))
+        assert sum(added(followed(server.url, tmp_path, store))) == 2
+    assert_holds(store, range(6))
+
+
+@pytest.mark.parametrize("fault", ["late", "missing", "truncated", "503", "hang up"])
+def test_whatever_the_provider_does_the_archive_is_the_same_in_the_end(tmp_path: Path, fault: Misdeed) -> None:
+    """A batch without the file that failed, then the file: value for value what is written in one go, on a disk."""
+    folder, at_once = tmp_path / "grown.zarr", tmp_path / "at_once.zarr"
+    append(piece(range(10)), at_once, chunks=CHUNKS)
+    downloads = tmp_path / "files"
+    with feed_server(files_of(range(10))) as server:
+        for place in (2, 5):
+            server.misbehave(path_of(place), fault, times=2)
+        server.publish(10)
+        batches = list(followed(server.url, downloads, folder))
+        assert [len(batch.faults) for batch in batches] == ([0, 0, 0] if fault == "late" else [1, 1, 0])
+        assert_holds(folder, [0, 1, 3, 4, 6, 7, 8, 9])
+        assert {path.stem for path in downloads.rglob("*.npz")} == names_of([0, 1, 3, 4, 6, 7, 8, 9])
+        if fault == "late":
+            for place in (2, 5):
+                server.deliver(path_of(place))
+        assert sum(added(followed(server.url, downloads, folder))) == 2
+    assert {path.stem for path in downloads.rglob("*.npz")} == names_of(range(10))
+    assert {path.suffix for path in downloads.rglob("*") if path.is_file()} == {".npz", ".sha256"}
+    xr.testing.assert_identical(read(folder), read(at_once))
+    assert chunks_of(folder) == chunks_of(at_once)
+    assert verify(folder).sound
+
+
+def names_of(places: Iterable[int]) -> set[str]:
+    """Return the names of the files of some steps, without their ending."""
+    return {Path(path_of(place)).stem for place in places}
+
+
+def chunks_of(folder: Path) -> dict[str, bytes]:
+    """Return the chunks of an archive, by key."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("c/**/*") if path.is_file()}
+
+
+def test_a_provider_that_is_away_is_asked_again(tmp_path: Path) -> None:
+    """The loop goes on through errors of the provider, appends what is published meanwhile, and stops when told."""
+    store, stop = MemoryStore(), threading.Event()
+    with feed_server(files_of(range(8))) as server:
+        server.misbehave(LISTING, "503")
+        server.misbehave(LISTING, "hang up")
+        server.publish(4)
+        seen = []
+        for batch in followed(server.url, tmp_path, store, every_s=0.01, stop=stop):
+            seen.append(batch)
+            if len(seen) == 1:
+                server.publish(4)
+            if len(seen) == 2:
+                stop.set()
+        assert len(seen) == 2
+        server.misbehave(LISTING, "503")
+        with pytest.raises(OSError, match="503"):
+            list(followed(server.url, tmp_path, store))
+    assert_holds(store, range(8))
+
+
+def test_stopped_between_batches_it_resumes(tmp_path: Path) -> None:
+    """Told to stop, it ends after the batch at hand; the next run goes on there."""
+    store, stop = MemoryStore(), threading.Event()
+    with feed_server(files_of(range(12))) as server:
+        server.publish(12)
+        for _ in followed(server.url, tmp_path, store, stop=stop):
+            stop.set()
+        assert_holds(store, range(4))
+        assert added(followed(server.url, tmp_path, store)) == [4, 4]
+    assert_holds(store, range(12))
+
+
+def test_steps_before_the_archive_begins_are_left_out(tmp_path: Path) -> None:
+    """A provider may have more than the archive is about."""
+    store = MemoryStore()
+    append(piece([5, 6]), store, chunks=CHUNKS)
+    with feed_server(files_of(range(9))) as server:
+        server.publish(9)
+        assert sum(added(followed(server.url, tmp_path, store))) == 2
+    found = read(store)
+    assert found is not None
+    assert found.sizes["time"] == 4

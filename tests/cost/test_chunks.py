@@ -1,0 +1,122 @@
+"""Tests of helpers.cost: suggested chunks are the best of their kind, and keep what they promise."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from zarr.storage import MemoryStore
+
+from helpers.cost import plan_read, suggest_chunks
+from helpers.counting import CountingStore
+
+# A 40-year hourly map, read as time series at a point and as maps.
+HOURLY = (350_640, 721, 1440)
+SERIES = np.s_[:, 300, 700]
+MAP = np.s_[1000]
+
+
+def test_a_time_series_alone_gets_chunks_that_are_long_in_time() -> None:
+    """Published courses have it backwards: time series want chunks long in time and small in space."""
+    best = suggest_chunks(HOURLY, "f4", [(SERIES, 1)])[0].chunks
+    assert best[0] == HOURLY[0]
+    assert best[1] * best[2] <= 3
+
+
+def test_maps_alone_get_chunks_that_are_wide_in_space() -> None:
+    """The reverse: one step in time, a whole map."""
+    assert suggest_chunks(HOURLY, "f4", [(MAP, 1)])[0].chunks == (1, 721, 1440)
+
+
+def test_both_reads_get_a_compromise_that_is_far_from_either_extreme() -> None:
+    """Each read costs more than with chunks of its own, and far less than with those of the other."""
+    best = suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)])[0]
+    for_series, for_maps = (suggest_chunks(HOURLY, "f4", [(read, 1)])[0] for read in (SERIES, MAP))
+    for read, plan, other in ((SERIES, best.plans[0], for_maps), (MAP, best.plans[1], for_series)):
+        assert plan == plan_read(HOURLY, "f4", best.chunks, read)
+        assert plan.seconds() < plan_read(HOURLY, "f4", other.chunks, read).seconds() / 20
+    assert max(best.each_seconds) < 2 * min(best.each_seconds)
+
+
+def test_a_weight_moves_the_compromise() -> None:
+    """Where series are read a hundred times as often, they become faster and maps slower."""
+    even = suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)])[0]
+    series = suggest_chunks(HOURLY, "f4", [(SERIES, 100), (MAP, 1)])[0]
+    assert series.each_seconds[0] < even.each_seconds[0]
+    assert series.each_seconds[1] > even.each_seconds[1]
+    assert math.isclose(series.seconds, np.average(series.each_seconds, weights=[100, 1]))
+
+
+def test_a_smaller_target_is_kept_and_used() -> None:
+    """No suggestion exceeds the target, none leaves more than half of it unused."""
+    for target in (2**16, 2**20, 2**24):
+        for suggestion in suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)], target_nbytes=target):
+            assert target / 2 < suggestion.nbytes <= target
+            assert suggestion.nbytes == math.prod(suggestion.chunks) * 4
+
+
+def test_suggestions_are_ranked_within_five_percent_and_limited() -> None:
+    """Differences within the model's precision are left to evenness."""
+    found = suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)], limit=1000)
+    seconds = [suggestion.seconds for suggestion in found]
+    assert all(later > earlier / 1.05 for earlier, later in pairwise(seconds))
+    assert seconds[0] < min(seconds) * 1.05
+    assert len(set(found)) == len(found)
+    assert suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)], limit=3) == found[:3]
+
+
+def test_a_suggestion_for_four_dimensions_comes_soon() -> None:
+    """The candidates are few: the timed limit of a second is in benchmarks/planning.py."""
+    found = suggest_chunks((40, *HOURLY), "f4", [((0, *SERIES), 1), ((0, MAP), 1)], limit=10**6)
+    assert len(found) < 20_000
+
+
+@pytest.mark.parametrize(("shape", "selection"), [((), ()), ((0, 5), ()), ((3,), 0), ((1, 1, 7), np.s_[0])])
+def test_small_and_empty_arrays_get_chunks_too(shape: tuple[int, ...], selection: Any) -> None:
+    """All of it in one chunk."""
+    (suggestion,) = suggest_chunks(shape, "f8", [(selection, 1)])
+    assert suggestion.chunks == tuple(max(length, 1) for length in shape)
+
+
+def test_what_is_predicted_is_what_is_counted() -> None:
+    """The best suggestion, made and read."""
+    shape = (64, 24, 24)
+    reads: list[tuple[Any, float]] = [(np.s_[:, 3, 5], 1.0), (np.s_[7], 1.0)]
+    best = suggest_chunks(shape, "f4", reads, target_nbytes=2**12)[0]
+    store = CountingStore(MemoryStore())
+    array = zarr.create_array(store, data=np.ones(shape, "f4"), chunks=best.chunks, compressors=None, fill_value=0)
+    for (selection, _), plan in zip(reads, best.plans, strict=True):
+        store.reset()
+        _ = array[selection]
+        assert (store.reads, store.bytes_read) == (plan.requests, plan.nbytes_read)
+
+
+@pytest.mark.parametrize(
+    ("reads", "options", "error", "message"),
+    [
+        ([], {}, ValueError, "name no read with a weight above 0"),
+        ([(0, 0)], {}, ValueError, "name no read with a weight above 0"),
+        ([(0, -1)], {}, ValueError, "weight=-1 is not allowed. It must be finite, 0 or more"),
+        ([(0, "often")], {}, TypeError, "weight='often' is a str"),
+        ([(99, 1)], {}, IndexError, "index 99 out of bounds for dimension 0 with length 10"),
+        ([(0, 1)], {"target_nbytes": 7}, ValueError, "target_nbytes=7 does not fit one element of 8 bytes"),
+        ([(0, 1)], {"limit": 0}, ValueError, "limit=0 is not allowed. It must be 1 or more"),
+        ([(0, 1)], {"latency_s": -1}, ValueError, "latency_s=-1 is not allowed"),
+    ],
+)
+def test_questions_without_an_answer_are_refused(reads: Any, options: Any, error: Any, message: str) -> None:
+    """The error names the value and what is allowed."""
+    with pytest.raises(error, match=re.escape(message)):
+        suggest_chunks((10, 10), "f8", reads, **options)
+
+
+def test_suggestions_are_the_same_every_time() -> None:
+    """A notebook stores them."""
+    first, again = (repr(suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)])) for _ in range(2))
+    assert first == again
+    assert first.startswith("[<Suggestion: chunks (457, 31, 60) of 3.4 MB, 29.6 s on average (33.8 s, 25.4 s)>")

@@ -1,0 +1,364 @@
+"""Tests of helpers.counting: zarr's own conformance suite, and what is counted or waited for."""
+# ruff: noqa: D102 -- the suite documents its methods
+
+from __future__ import annotations
+
+import pickle
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import zarr
+from zarr.abc.store import RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.buffer.cpu import Buffer
+from zarr.core.sync import sync
+from zarr.storage import LocalStore, MemoryStore
+from zarr.testing.store import StoreTests
+
+from helpers.counting import CountingStore, Counts, SlowStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROTOTYPE = default_buffer_prototype()
+PACE = {"latency_s": 0.0001, "bandwidth_Bps": 1e9}
+FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
+
+
+# --- zarr's conformance suite, with each wrapper around each kind of store, and around the other wrapper ---
+
+
+class Conformance(StoreTests[Any, Buffer]):
+    """What the suite needs to know about a wrapper."""
+
+    __test__ = False
+    buffer_cls = Buffer
+    make_inner: Any
+    pace: Any = {}  # noqa: RUF012
+
+    @pytest.fixture
+    def inner(self, tmp_path: Path) -> dict[str, Any]:
+        return {"root": tmp_path} if self.make_inner is LocalStore else {"store_dict": {}}
+
+    @pytest.fixture
+    def store_kwargs(self, inner: dict[str, Any]) -> dict[str, Any]:
+        return {"store": type(self).make_inner(**inner), **self.pace}
+
+    @pytest.fixture
+    def open_kwargs(self, inner: dict[str, Any]) -> dict[str, Any]:
+        return {"store_cls": type(self).make_inner, **inner, **self.pace}
+
+    async def set(self, store: Any, key: str, value: Any) -> None:
+        await innermost(store).set(key, value)
+
+    async def get(self, store: Any, key: str) -> Any:
+        return await innermost(store).get(key, PROTOTYPE)
+
+    def test_store_repr(self, store: Any) -> None:
+        assert repr(store).startswith(f"{type(store).__name__}({type(store._store).__name__}")
+
+    def test_store_supports_writes(self, store: Any) -> None:
+        assert store.supports_writes
+
+    def test_store_supports_listing(self, store: Any) -> None:
+        assert store.supports_listing
+
+
+def innermost(store: Any) -> Store:
+    """Unwrap to the store that zarr brings: the suite wants to look at it past the wrappers."""
+    return innermost(store._store) if hasattr(store, "_store") else store
+
+
+def slow_memory(**kwargs: Any) -> Store:
+    """Make the inside of CountingStore(SlowStore(MemoryStore()))."""
+    return SlowStore(MemoryStore(**kwargs), latency_s=0.0001)
+
+
+def counting_memory(**kwargs: Any) -> Store:
+    """Make the inside of SlowStore(CountingStore(MemoryStore()))."""
+    return CountingStore(MemoryStore(**kwargs))
+
+
+class TestCountingMemory(Conformance):
+    """CountingStore(MemoryStore()) conforms."""
+
+    __test__ = True
+    store_cls = CountingStore
+    make_inner = MemoryStore
+
+
+class TestCountingLocal(Conformance):
+    """CountingStore(LocalStore(…)) conforms."""
+
+    __test__ = True
+    store_cls = CountingStore
+    make_inner = LocalStore
+
+
+class TestCountingSlow(Conformance):
+    """CountingStore(SlowStore(MemoryStore())) conforms."""
+
+    __test__ = True
+    store_cls = CountingStore
+    make_inner = staticmethod(slow_memory)
+
+
+class TestSlowMemory(Conformance):
+    """SlowStore(MemoryStore()) conforms."""
+
+    __test__ = True
+    store_cls = SlowStore
+    pace = PACE
+    make_inner = MemoryStore
+
+
+class TestSlowLocal(Conformance):
+    """SlowStore(LocalStore(…)) conforms."""
+
+    __test__ = True
+    store_cls = SlowStore
+    pace = PACE
+    make_inner = LocalStore
+
+
+class TestSlowCounting(Conformance):
+    """SlowStore(CountingStore(MemoryStore())) conforms."""
+
+    __test__ = True
+    store_cls = SlowStore
+    pace = PACE
+    make_inner = staticmethod(counting_memory)
+
+
+# --- what is counted ---
+
+
+@pytest.fixture
+def store() -> CountingStore:
+    """A CountingStore on a MemoryStore with two keys under `a`, one under `b`."""
+    keys = {"a/0": b"1234", "a/1": b"12", "b": b"123456"}
+    return CountingStore(MemoryStore({key: Buffer.from_bytes(value) for key, value in keys.items()}))
+
+
+def test_a_get_is_one_read_of_what_came_out(store: CountingStore) -> None:
+    """A whole value counts its bytes, a byte range only its own."""
+    sync(store.get("b", PROTOTYPE))
+    sync(store.get("b", PROTOTYPE, RangeByteRequest(1, 3)))
+    sync(store.get("b", PROTOTYPE, SuffixByteRequest(1)))
+    assert store.counts == Counts(reads=3, bytes_read=6 + 2 + 1)
+
+
+@pytest.mark.parametrize("ask", ["get", "exists", "getsize"])
+def test_a_missing_key_is_a_read_of_no_bytes(store: CountingStore, ask: str) -> None:
+    """A 404 is a request too, and is billed as one."""
+    if ask == "getsize":
+        with pytest.raises(FileNotFoundError):
+            sync(store.getsize("z"))
+    elif ask == "exists":
+        assert not sync(store.exists("z"))
+    else:
+        assert sync(store.get("z", PROTOTYPE)) is None
+    assert store.counts == Counts(reads=1)
+
+
+def test_asking_for_a_size_reads_no_bytes(store: CountingStore) -> None:
+    """Existence and size are a HEAD, even where the wrapped store has to read the value to know."""
+    assert sync(store.exists("b"))
+    assert sync(store.getsize("b")) == 6
+    assert store.counts == Counts(reads=2)
+
+
+def test_the_size_of_a_prefix_is_a_list_and_a_read_for_each_key(store: CountingStore) -> None:
+    """Sizes are asked for one by one, as zarr does by default."""
+    assert sync(store.getsize_prefix("a")) == 6
+    assert store.counts == Counts(reads=2, lists=1)
+
+
+def test_many_values_are_as_many_reads(store: CountingStore) -> None:
+    """get_partial_values and _get_many do not get past the count."""
+
+    async def ask() -> None:
+        await store.get_partial_values(PROTOTYPE, iter([("a/0", RangeByteRequest(0, 1)), ("b", None)]))
+        async for _ in store._get_many([("a/0", PROTOTYPE, None), ("z", PROTOTYPE, None)]):
+            pass
+
+    sync(ask())
+    assert store.counts == Counts(reads=4, bytes_read=1 + 6 + 4 + 0)
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+@pytest.mark.parametrize(("gap", "reads", "nbytes"), [(0, 2, 2), (2, 1, 4)])
+def test_merged_byte_ranges_are_one_read_gap_included(
+    store: CountingStore, asynchronous: bool, gap: int, reads: int, nbytes: int
+) -> None:
+    """Two ranges with a gap of two bytes are two reads, or one longer one."""
+    ranges = [RangeByteRequest(0, 1), RangeByteRequest(3, 4)]
+
+    async def ask() -> None:
+        async for _ in store.get_ranges("b", ranges, prototype=PROTOTYPE, max_gap_bytes=gap):
+            pass
+
+    if asynchronous:
+        sync(ask())
+    else:
+        store.get_ranges_sync("b", ranges, prototype=PROTOTYPE, max_gap_bytes=gap)
+    assert store.counts == Counts(reads=reads, bytes_read=nbytes)
+
+
+def test_a_set_is_one_write_of_its_bytes(store: CountingStore) -> None:
+    """set, _set_many, and set_if_not_exists whether or not it stores."""
+    value = Buffer.from_bytes(b"123")
+    sync(store.set("c", value))
+    sync(store._set_many(iter([("d", value), ("e", value)])))
+    sync(store.set_if_not_exists("b", value))
+    assert store.counts == Counts(writes=4, bytes_written=12)
+
+
+def test_deleting_a_directory_is_a_list_and_a_delete_for_each_key(store: CountingStore) -> None:
+    """An object store has no directories to delete at once."""
+    sync(store.delete("b"))
+    sync(store.delete("missing"))
+    sync(store.delete_dir("a"))
+    assert store.counts == Counts(deletes=4, lists=1)
+
+
+def test_clearing_is_a_list_and_a_delete_for_each_key(store: CountingStore) -> None:
+    """Three keys are three deletes."""
+    sync(store.clear())
+    assert store.counts == Counts(deletes=3, lists=1)
+    assert sync(store.is_empty(""))
+
+
+def test_each_listing_is_one_list(store: CountingStore) -> None:
+    """list, list_prefix, list_dir and is_empty."""
+
+    async def ask() -> list[str]:
+        found = [key async for key in store.list()]
+        found += [key async for key in store.list_prefix("a/")]
+        found += [name async for name in store.list_dir("a")]
+        assert not await store.is_empty("a")
+        return found
+
+    assert sorted(sync(ask())) == ["0", "1", "a/0", "a/0", "a/1", "a/1", "b"]
+    assert store.counts == Counts(lists=4)
+
+
+def test_synchronous_requests_are_counted(store: CountingStore) -> None:
+    """get_sync, set_sync and delete_sync, which FusedCodecPipeline uses."""
+    store.get_sync("b")
+    store.get_sync("z")
+    store.set_sync("b", Buffer.from_bytes(b"1"))
+    store.delete_sync("b")
+    assert store.counts == Counts(reads=2, bytes_read=6, writes=1, bytes_written=1, deletes=1)
+
+
+@pytest.mark.parametrize("shards", [None, (4, 4)])
+def test_both_of_zarrs_pipelines_cost_the_same(shards: tuple[int, int] | None) -> None:
+    """The batched and the fused pipeline make the same requests, the one in a loop, the other without."""
+    seen = []
+    for config in ({}, {"codec_pipeline.path": FUSED}):
+        with zarr.config.set(config):
+            counting = CountingStore(MemoryStore())
+            grid = np.arange(1, 65, dtype="u1").reshape(8, 8)
+            z = zarr.create_array(counting, data=grid, chunks=(2, 2), shards=shards, compressors=None)
+            np.testing.assert_array_equal(z[1:7:2, 3], grid[1:7:2, 3])
+            z[1:3, 1:3] = 5
+            seen.append(counting.counts)
+    assert seen[0] == seen[1]
+    assert seen[0].reads > 0
+
+
+def test_a_refused_write_is_not_counted() -> None:
+    """A read-only store refuses before anything is sent."""
+    store = CountingStore(MemoryStore(read_only=True))
+    with pytest.raises(ValueError, match="read-only"):
+        sync(store.set("a", Buffer.from_bytes(b"1")))
+    with pytest.raises(ValueError, match="read-only"):
+        sync(store.delete("a"))
+    assert store.counts == Counts()
+
+
+def test_no_count_is_lost_between_threads(store: CountingStore) -> None:
+    """Eight threads, a thousand reads each."""
+
+    def read() -> None:
+        for _ in range(1000):
+            store.get_sync("a/0")
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.counts == Counts(reads=8000, bytes_read=32_000)
+
+
+def test_opening_read_only_counts_for_the_same_store() -> None:
+    """zarr.open(store, mode="r") reads through a copy; the learner looks at the original."""
+    store = CountingStore(MemoryStore())
+    zarr.create_array(store, data=np.arange(1, 9), chunks=(2,))
+    z = zarr.open_array(store, mode="r")
+    store.reset()
+    np.testing.assert_array_equal(z[:3], [1, 2, 3])
+    assert store.reads == 2
+
+
+def test_a_with_block_counts_for_the_same_store() -> None:
+    """WrapperStore.__enter__ makes a copy; this one is itself."""
+    store = CountingStore(MemoryStore())
+    with store as entered:
+        assert entered is store
+        sync(store.exists("a"))
+    assert store.reads == 1
+    assert not store._is_open
+
+
+def test_a_pickled_copy_counts_for_itself(tmp_path: Path) -> None:
+    """A worker in another process starts from zero, on the same data."""
+    local = CountingStore(LocalStore(tmp_path))
+    sync(local.set("a", Buffer.from_bytes(b"1")))
+    copy = pickle.loads(pickle.dumps(local))
+    assert copy == local
+    assert copy.counts == Counts()
+    assert copy.get_sync("a").to_bytes() == b"1"
+    assert (copy.reads, local.reads) == (1, 0)
+
+
+def test_reset_sets_all_counts_to_zero(store: CountingStore) -> None:
+    """Also those of copies, which are the same counts."""
+    copy = store.with_read_only(True)
+    copy.get_sync("b")
+    assert store.reads == 1
+    store.reset()
+    assert copy.counts == store.counts == Counts()
+
+
+def test_each_count_has_an_attribute(store: CountingStore) -> None:
+    """The attributes and the snapshot agree."""
+    sync(store.clear())
+    store.set_sync("a", Buffer.from_bytes(b"12"))
+    store.get_sync("a")
+    names = ("reads", "writes", "deletes", "lists", "bytes_read", "bytes_written")
+    assert {name: getattr(store, name) for name in names} == vars(store.counts)
+    assert list(vars(store.counts).values()) == [1, 1, 3, 1, 2, 2]
+
+
+def test_names_show_no_address_and_no_path(tmp_path: Path) -> None:
+    """What a notebook stores must be the same on every machine, and hold no secret."""
+    for inner in (MemoryStore(), LocalStore(tmp_path)):
+        kind = type(inner).__name__
+        store = CountingStore(SlowStore(inner, latency_s=0))
+        assert str(store) == f"counting://SlowStore({kind})"
+        assert repr(store).startswith(f"CountingStore(SlowStore({kind})): 0 reads (0 B)")
+        assert not re.search(r"\d{4}", str(store) + repr(store))
+    z = zarr.create_array(CountingStore(MemoryStore()), shape=3, dtype="u1")
+    assert repr(z) == "<Array counting://MemoryStore shape=(3,) dtype=uint8>"
+
+
+def test_a_count_reads_well() -> None:
+    """A lesson ends a cell with it."""
+    counts = Counts(reads=12_345, bytes_read=64_000_000, writes=1, bytes_written=512, deletes=2, lists=3)
+    assert repr(counts) == "<Counts: 12,345 reads (64.0 MB), 1 write (512 B), 2 deletes, 3 lists>"

@@ -1,0 +1,167 @@
+"""Tests of helpers.data: what is fetched is whole, whatever the provider does."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helpers.data import LISTING, Feed, FeedFile, parse_listing, write_listing
+from helpers.servers import feed_server
+from tests.processes import wait_for
+from tests.providers import encoded, files_of, path_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from helpers.servers import Misdeed
+
+HEX = "ab" * 32
+FAULTS: dict[Misdeed, str] = {
+    "missing": "the provider answers 404 Not Found",
+    "503": "the provider answers 503 Service Unavailable",
+    "hang up": "the connection failed (ChunkedEncodingError)",
+    "truncated": "what came has another checksum than the listing says",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pooch try again at once."""
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
+
+
+def test_files_come_whole_and_once(tmp_path: Path) -> None:
+    """All files are fetched into the provider's layout, several at once, and not again."""
+    with feed_server(files_of(range(6))) as server:
+        server.publish(6)
+        feed = Feed(server.url, tmp_path)
+        files = feed.files()
+        assert [file.path for file in files] == server.published
+        assert feed.has(files[0]) is None
+        fetched = feed.fetch(files)
+        assert all(feed.path(file) == fetched[file] for file in files)
+        assert [feed.path(file).read_bytes() for file in files] == [encoded(place) for place in range(6)]
+        assert all(feed.has(file) for file in files)
+        server.reset()
+        assert feed.fetch(files) == fetched
+        assert server.requests == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_tried_again(tmp_path: Path, fault: Misdeed) -> None:
+    """What goes wrong twice succeeds the third time."""
+    with feed_server(files_of(range(2))) as server:
+        server.publish(2)
+        server.misbehave(path_of(1), fault, times=2)
+        feed = Feed(server.url, tmp_path)
+        files = feed.files()
+        fetched = feed.fetch(files)
+        assert fetched[files[1]] == feed.path(files[1])
+        assert feed.path(files[1]).read_bytes() == encoded(1)
+        assert server.asked.count(path_of(1)) == 3
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS.items())
+def test_a_fault_that_stays_leaves_no_file(tmp_path: Path, fault: Misdeed, said: str) -> None:
+    """The others are fetched all the same; under the name of the one that failed there is nothing."""
+    with feed_server(files_of(range(3))) as server:
+        server.publish(3)
+        server.misbehave(path_of(1), fault, times=None)
+        feed = Feed(server.url, tmp_path, tries=3)
+        files = feed.files()
+        fetched = feed.fetch(files)
+        assert [isinstance(found, OSError) for found in fetched.values()] == [False, True, False]
+        assert str(fetched[files[1]]) == said
+        assert feed.has(files[1]) is None
+        assert sum(path.suffix == ".npz" for path in tmp_path.rglob("*")) == 2
+        assert server.asked.count(path_of(1)) == 3
+
+
+def test_another_version_is_known_and_fetched(tmp_path: Path) -> None:
+    """A file that is processed again replaces the old one, in one step."""
+    with feed_server(files_of(range(2))) as server:
+        server.publish(2)
+        feed = Feed(server.url, tmp_path)
+        feed.fetch(feed.files())
+        server.replace(path_of(1), encoded(1, version=1))
+        files = feed.files()
+        assert [feed.has(file) for file in files] == [True, False]
+        feed.fetch(files)
+        assert feed.path(files[1]).read_bytes() == encoded(1, version=1)
+        (tmp_path / f"{path_of(1)}.sha256").unlink()
+        assert feed.has(files[1])
+
+
+def test_several_files_are_on_the_way_at_once(tmp_path: Path) -> None:
+    """With four jobs, four requests are at the provider together; each waits until all are."""
+    with feed_server(files_of(range(4)), latency_s=1) as server:
+        server.publish(4)
+        feed = Feed(server.url, tmp_path, jobs=4)
+        files = feed.files()
+        began = threading.Thread(target=feed.fetch, args=(files,))
+        began.start()
+        wait_for(lambda: server.requests.get("GET") == 4)
+        assert not any(feed.has(file) for file in files)
+        began.join()
+        assert all(feed.has(file) for file in files)
+
+
+def test_a_bar_shows_what_has_come(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """All bytes, those of files that failed included; nothing is shown unasked."""
+    with feed_server(files_of(range(3))) as server:
+        server.publish(3)
+        server.misbehave(path_of(1), "missing")
+        feed = Feed(server.url, tmp_path, tries=1)
+        feed.fetch(feed.files(), progress=True)
+        said = capfd.readouterr().err
+        assert "3 files: 100%" in said
+        feed.fetch(feed.files())
+        assert capfd.readouterr() == ("", "")
+
+
+def test_a_provider_that_does_not_answer() -> None:
+    """An error of the system's kind: the listing can be asked for again later."""
+    with feed_server([]) as server:
+        server.misbehave(LISTING, "503")
+        with pytest.raises(OSError, match="503"):
+            Feed(server.url, ".").files()
+    with pytest.raises(OSError, match=r"refused|Connection"):
+        Feed(server.url, ".").files()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<html>",
+        f"{HEX} 12",
+        f"{HEX[1:]} 12 a",
+        f"{HEX} -1 a",
+        f"{HEX} 1 ../a",
+        f"{HEX} 1 a/../../b",
+        f"{HEX} 1 /etc/passwd",
+        f"{HEX} 1 a//b",
+        f"{HEX} 1 c:a",
+        f"{HEX} 1 a\\b",
+        f"{HEX} 1 a\x00b",
+        f"{HEX} 1 first",
+        "",
+    ],
+)
+def test_a_listing_is_not_trusted(line: str) -> None:
+    """What is no entry, leads elsewhere, or comes twice is refused, with its line."""
+    with pytest.raises(ValueError, match="line 2 of the listing is"):
+        parse_listing(f"{HEX} 1 first\n{line}\n")
+
+
+def test_a_listing_comes_back() -> None:
+    """What is written is read."""
+    files = [FeedFile(path=f"{n}/a b.gz", nbytes=n, sha256=hashlib.sha256(bytes(n)).hexdigest()) for n in range(3)]
+    assert parse_listing(write_listing(files)) == files
+    assert parse_listing("") == []
+    assert repr(Feed("http://a/", ".")) == "Feed('http://a')"
+    with pytest.raises(ValueError, match="jobs=0"):
+        Feed("http://a", ".", jobs=0)

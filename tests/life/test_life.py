@@ -1,0 +1,341 @@
+"""Tests of helpers.life: grids published one after the other, in a program that stops when told to."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from helpers.life import place, random_grid, run, step
+from helpers.life import program as life
+from helpers.redis import DEFAULT_URL, RedisStore
+from helpers.servers import redis_server
+from helpers.stream import FrameReader
+from tests.ports import free_port
+from tests.processes import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    type Grid = npt.NDArray[np.uint8]
+
+
+class Clock:
+    """A time that passes only when someone sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        """Say what time it is."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+class SlowWriter:
+    """Note when each frame is published; it takes the seconds that are given for it."""
+
+    def __init__(self, clock: Clock, costs_s: list[float]) -> None:
+        self.clock = clock
+        self.costs_s = costs_s
+        self.at: list[float] = []
+
+    def append(self, _: Grid, /) -> int:
+        """Take a frame, and its time."""
+        self.at.append(self.clock.now - 100)
+        self.clock.sleep(self.costs_s[len(self.at) - 1])
+        return len(self.at)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Put a clock that a test can read exactly in place of the machine's."""
+    clock = Clock()
+    monkeypatch.setattr(life, "time", clock)
+    return clock
+
+
+def generations(grid: Grid, count: int) -> list[Grid]:
+    """Return a grid and those that follow it."""
+    grids = [grid]
+    while len(grids) < count:
+        grids.append(step(grids[-1]))
+    return grids
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool])
+def test_the_grid_comes_first_then_each_step(dtype: type[np.generic]) -> None:
+    """So many frames in all, of uint8; the last is returned."""
+    grid: Any = random_grid((9, 14), seed=7).astype(dtype)
+    frames: list[Grid] = []
+    last = run(frames, grid, steps=12)
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+    assert np.array_equal(frames, generations(grid, 12))
+    assert last is frames[-1]
+
+
+def test_frames_stay_as_they_were_published() -> None:
+    """No frame is the grid that was given, nor shares memory with another."""
+    grid = random_grid((64, 64), seed=7)
+    frames: list[Grid] = []
+    run(frames, grid, steps=102, stir_seed=7)
+    assert not any(np.shares_memory(one, other) for one, other in zip([grid, *frames], frames, strict=False))
+
+
+def test_without_steps_there_is_no_end_but_stop() -> None:
+    """Asked before each frame."""
+    frames: list[Grid] = []
+    run(frames, random_grid((8, 8), seed=7), stop=lambda: len(frames) == 500)
+    assert len(frames) == 500
+
+
+def test_what_is_stopped_before_it_begins_publishes_nothing() -> None:
+    """The grid comes back."""
+    grid = random_grid((8, 8), seed=7)
+    frames: list[Grid] = []
+    assert np.array_equal(run(frames, grid, stop=lambda: True), grid)
+    assert frames == []
+
+
+def test_frames_are_due_by_the_clock(clock: Clock) -> None:
+    """A slow frame does not delay those after it: they follow at once until time is made good."""
+    writer = SlowWriter(clock, [0.1, 0.1, 0.7, 0.1, 0.0, 0.0, 0.1, 0.1])
+    run(writer, random_grid((8, 8), seed=7), steps=8, fps=4)
+    assert writer.at == pytest.approx([0, 0.25, 0.5, 1.2, 1.3, 1.3, 1.5, 1.75])
+
+
+def test_a_long_stall_is_not_made_good(clock: Clock) -> None:
+    """Of a minute lost a second is: ten frames follow at once, not six hundred."""
+    writer = SlowWriter(clock, [60.0] + 30 * [0.0])
+    run(writer, random_grid((8, 8), seed=7), steps=30, fps=10)
+    assert sum(at == 60 for at in writer.at) == pytest.approx(11, abs=1)
+    assert writer.at[-1] == pytest.approx(60 + 18 / 10, abs=0.15)
+
+
+def test_without_fps_nothing_waits(clock: Clock) -> None:
+    """As fast as the writer takes them."""
+    writer = SlowWriter(clock, 5 * [2.0])
+    run(writer, random_grid((8, 8), seed=7), steps=5)
+    assert writer.at == [0, 2, 4, 6, 8]
+
+
+def test_a_stop_is_heard_between_frames() -> None:
+    """The second frame would be due in an hour."""
+    frames: list[Grid] = []
+    told = threading.Event()
+    threading.Timer(0.1, told.set).start()
+    run(frames, random_grid((8, 8), seed=7), fps=1 / 3600, stop=told.is_set)
+    assert len(frames) == 1
+
+
+def test_life_settles_unless_it_is_stirred() -> None:
+    """Left alone, the last frames repeat; stirred every 100 steps, they do not, and differ by the seed."""
+
+    def frames(stir_seed: int | None) -> list[Grid]:
+        published: list[Grid] = []
+        run(published, random_grid((48, 48), seed=7), steps=3000, stir_seed=stir_seed)
+        return published
+
+    alone, stirred, otherwise = frames(None), frames(7), frames(8)
+    assert len({frame.tobytes() for frame in alone[-300:]}) < 100
+    assert len({frame.tobytes() for frame in stirred[-300:]}) > 200
+    assert np.array_equal(stirred, frames(7))
+    assert np.array_equal(alone[:100], stirred[:100])
+    assert not np.array_equal(alone[100], stirred[100])
+    assert not np.array_equal(stirred[100], otherwise[100])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (8, 8)])
+def test_small_grids_are_stirred_too(shape: tuple[int, int]) -> None:
+    """The patch is larger than the grid, or lies on itself."""
+    frames: list[Grid] = []
+    run(frames, np.zeros(shape, np.uint8), steps=1000, stir_seed=7)
+    assert any(frame.any() for frame in frames)
+
+
+def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr."""
+    run([], random_grid((8, 8), seed=7), steps=5)
+    assert capsys.readouterr() == ("", "")
+    run([], random_grid((8, 8), seed=7), steps=5, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.search(r"life: .* 5/5 .* frames/s", shown.err)
+
+
+@pytest.mark.parametrize(
+    ("pace", "error", "message"),
+    [
+        ({"steps": 0}, ValueError, "steps=0 is not allowed. It must be a whole number, 1 or more, or None"),
+        ({"steps": 2.5}, ValueError, "steps=2.5"),
+        ({"fps": 0}, ValueError, "fps=0 is not allowed. It must be above 0 and finite, or None for no limit"),
+        ({"fps": float("inf")}, ValueError, "fps=inf"),
+        ({"fps": float("nan")}, ValueError, "fps=nan"),
+        ({"fps": "30"}, TypeError, "fps='30' is a str"),
+    ],
+)
+def test_a_pace_that_makes_no_sense_is_refused(pace: Any, error: type[Exception], message: str) -> None:
+    """Before anything is published."""
+    frames: list[Grid] = []
+    with pytest.raises(error, match=re.escape(message)):
+        run(frames, np.zeros((4, 4), np.uint8), **pace)
+    assert frames == []
+
+
+def test_what_is_no_grid_is_not_published() -> None:
+    """The error is that of `step`."""
+    frames: list[Any] = []
+    with pytest.raises(ValueError, match="the grid holds 255"):
+        run(frames, np.full((4, 4), 255, np.uint8))
+    assert frames == []
+
+
+def test_life_needs_neither_redis_nor_zarr() -> None:
+    """Only the program does."""
+    code = "import sys, helpers.life; sys.exit(bool({'redis', 'zarr'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shape", "0", "5"], "shape=(0, 5) is not allowed"),
+        (["--shape", "5"], "expected 2 arguments"),
+        (["--pattern", "glidr"], "invalid choice: 'glidr'"),
+        (["--pattern", "gosper-gun", "--shape", "30", "30"], "does not fit a grid of (30, 30)"),
+        (["--fps", "-1"], "fps=-1.0 is not allowed"),
+        (["--steps", "0"], "steps=0 is not allowed"),
+        (["--seed", "-1"], "seed=-1 is not allowed"),
+        (["--density", "2"], "density=2.0 is not allowed"),
+        (["--speed", "2"], "unrecognized arguments: --speed 2"),
+    ],
+)
+def test_bad_arguments_are_told(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As any program does: usage, one sentence, exit code 2."""
+    with pytest.raises(SystemExit, match="2"):
+        life.main(arguments)
+    assert message in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+def test_the_program_streams_where_stores_look() -> None:
+    """Both know the same address when none is given."""
+    options, grid = life._options([])
+    assert options.url == DEFAULT_URL
+    assert grid.shape == (512, 512)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Serve Redis for the tests of the program."""
+    with redis_server() as server:
+        yield server.url
+
+
+@contextmanager
+def program(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the program; it does not outlive the block."""
+    command = [sys.executable, "-m", "helpers.life", "--shape", "16", "16", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def newest(url: str, prefix: str) -> tuple[int, Grid]:
+    """Return number and cells of the newest frame of a stream."""
+    with RedisStore(url, prefix=prefix) as store, FrameReader(store) as reader:
+        frame = reader.latest()
+        return int(frame["time"]), frame.to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "grid", "stirred"),
+    [
+        ("random", ["--density", "0.5", "--seed", "3"], random_grid((40, 50), seed=3, density=0.5), True),
+        ("calm", ["--no-stir"], random_grid((40, 50), seed=7), False),
+        ("gun", ["--pattern", "gosper-gun"], place(np.zeros((40, 50), np.uint8), "gosper-gun"), False),
+        ("stirred", ["--pattern", "glider", "--stir"], place(np.zeros((40, 50), np.uint8), "glider"), True),
+    ],
+)
+def test_the_program_streams_what_it_is_asked_for(
+    url: str, name: str, arguments: list[str], grid: Grid, stirred: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newest frame in Redis is that of `run`; signals do again what they did before."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    common = ["--url", url, "--prefix", name, "--shape", "40", "50", "--fps", "0", "--steps", "105", "--quiet"]
+    assert life.main([*common, *arguments]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    seed = (3 if name == "random" else 7) if stirred else None
+    number, frame = newest(url, name)
+    assert number == 104
+    assert np.array_equal(frame, run([], grid, steps=105, stir_seed=seed))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_stops_cleanly_when_told_to(url: str, number: signal.Signals) -> None:
+    """Between two frames that are a minute apart: exit code 0, progress on stderr and nothing else."""
+    prefix = number.name
+    with program("--url", url, "--prefix", prefix, "--fps", "0.0166") as running:
+        wait_for(lambda: published(url, prefix) >= 0, within_s=60)
+        running.send_signal(number)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert out == ""
+    assert re.search(r"life: 1 frames", err)
+    assert "Traceback" not in err
+
+
+def published(url: str, prefix: str) -> int:
+    """Return the number of the newest frame, -1 when there is none yet."""
+    try:
+        return newest(url, prefix)[0]
+    except (OSError, LookupError, ValueError):
+        return -1
+
+
+def test_a_server_that_is_down_is_one_sentence() -> None:
+    """Exit code 1, no traceback, no password."""
+    with program("--url", f"redis://:hush-hush@127.0.0.1:{free_port()}", "--quiet") as running:
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "127.0.0.1" in err
+    assert "hush" not in err
+
+
+def test_an_address_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the store says of it."""
+    assert life.main(["--url", "http://127.0.0.1", "--quiet"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in cannot be killed")
+def test_a_server_that_goes_down_ends_the_program() -> None:
+    """In the middle of a stream too: exit code 1 and one sentence."""
+    with redis_server() as server:
+        if server.pid is None:
+            pytest.skip("the stand-in cannot be killed")
+        with program("--url", server.url, "--prefix", "lost", "--fps", "50", "--quiet") as running:
+            wait_for(lambda: published(server.url, "lost") >= 3, within_s=60)
+            os.kill(server.pid, signal.SIGKILL)
+            _, err = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert err.count("\n") == 1
+    assert "Traceback" not in err

@@ -1,0 +1,46 @@
+"""Tests of helpers.measure."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from helpers.measure import peak_memory, peak_nbytes
+
+
+def test_what_is_held_at_once_counts_and_what_came_before_does_not() -> None:
+    """Two pieces one after the other take less than both at once."""
+
+    def in_turn(nbytes: int) -> int:
+        return sum(len(bytearray(nbytes)) for _ in range(2))
+
+    def at_once(nbytes: int) -> int:
+        return sum(len(piece) for piece in [bytearray(nbytes) for _ in range(2)])
+
+    one, two = peak_memory(in_turn, 80_000_000), peak_memory(at_once, 80_000_000)
+    assert one.result == two.result == 160_000_000
+    assert 60e6 < two.nbytes - one.nbytes < 100e6
+
+
+def test_the_memory_of_the_one_who_asks_does_not_count() -> None:
+    """Linux lets a program begin with the peak of the one that started it, if one asks it the wrong way."""
+    mine = b"x" * 300_000_000
+    assert peak_nbytes() > len(mine)
+    assert peak_memory(os.getpid).nbytes < 150_000_000
+
+
+def test_it_is_a_process_of_its_own() -> None:
+    """What it does stays there."""
+    assert peak_memory(os.getpid).result != os.getpid()
+
+
+def test_a_call_that_fails_is_told_with_what_it_said() -> None:
+    """The last lines of the traceback name the error."""
+    with pytest.raises(RuntimeError, match=r"(?s)failed with code 1\. It said:.*ZeroDivisionError: "):
+        peak_memory(divmod, 1, 0)
+
+
+def test_it_is_shown_as_people_read_bytes() -> None:
+    """The result may be large, and is not shown."""
+    assert "at the peak>" in repr(peak_memory(os.getpid))

@@ -1,0 +1,623 @@
+"""Tests of helpers.redis: every way to a server, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+import redis
+import zarr
+from zarr.abc.store import SuffixByteRequest
+from zarr.core.buffer.cpu import Buffer
+
+from helpers.redis import RedisStore, clear_errors, connect
+from tests.ports import free_port
+from tests.processes import wait_for
+from tests.redis_servers import (
+    SECRET,
+    answering,
+    clients,
+    error_of,
+    real_redis,
+    redis_on_socket,
+    serving,
+    silence,
+    tls_in_front_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from helpers.servers import RedisServer
+
+ODD = f"{SECRET}/?#@:%& ü\N{SNOWMAN}"
+ONE = Buffer.from_bytes(b"1")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """One real server for the tests of this module."""
+    with real_redis() as running:
+        yield running
+
+
+@pytest.fixture
+def admin(server: RedisServer) -> Iterator[redis.Redis]:
+    """A client that may do all; what a test sets on the server is set back."""
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+        client.flushall()
+        client.config_set("requirepass", "")
+        for user in ("ada", "reader"):
+            client.acl_deluser(user)
+
+
+def with_user(server: RedisServer, user: str, password: str = ODD) -> str:
+    """Return the URL for a user."""
+    return f"redis://{quote(user)}:{quote(password, safe='')}@127.0.0.1:{server.port}"
+
+
+def can_write_and_read(store: RedisStore) -> bool:
+    """Return whether a store serves a Zarr array."""
+    zarr.create_array(store, name="ways", data=np.arange(6), chunks=2, overwrite=True)
+    return bool(np.array_equal(zarr.open_array(store, path="ways", mode="r")[:], np.arange(6)))
+
+
+# --- ways to a server ---
+
+
+def test_a_user_with_an_odd_password_is_let_in(server: RedisServer, admin: redis.Redis) -> None:
+    """User and password of an ACL go into the URL, percent-encoded; so does a database."""
+    admin.acl_setuser("ada", enabled=True, passwords=[f"+{ODD}"], keys=["*"], categories=["+@all"])
+    with RedisStore(f"{with_user(server, 'ada')}/3") as store:
+        assert can_write_and_read(store)
+        assert admin.info("keyspace")["db3"]["keys"] == 5
+
+
+def test_a_password_without_a_user_is_let_in(server: RedisServer, admin: redis.Redis) -> None:
+    """`requirepass` is the password of the user that has no name."""
+    admin.config_set("requirepass", ODD)
+    with RedisStore(with_user(server, "")) as store:
+        assert can_write_and_read(store)
+
+
+def test_a_unix_socket_is_a_way(tmp_path: Path) -> None:
+    """Path, user, password and database."""
+    with redis_on_socket(tmp_path / "redis.sock") as url, redis.Redis.from_url(url) as client:
+        client.acl_setuser("ada", enabled=True, passwords=[f"+{ODD}"], keys=["*"], categories=["+@all"])
+        ada = url.replace("unix://", f"unix://ada:{quote(ODD, safe='')}@")
+        with RedisStore(f"{ada}?db=2", prefix="x") as store:
+            assert can_write_and_read(store)
+            assert client.info("keyspace")["db2"]["keys"] == 5
+            assert str(store) == f"unix://{tmp_path}/redis.sock/2/x"
+
+
+def test_tls_is_a_way(server: RedisServer, admin: redis.Redis, tmp_path: Path) -> None:
+    """The certificate is checked against the authority in the URL; user, password and database go through."""
+    admin.acl_setuser("ada", enabled=True, passwords=[f"+{ODD}"], keys=["*"], categories=["+@all"])
+    with tls_in_front_of(server.port, tmp_path) as (port, authority):
+        url = f"rediss://ada:{quote(ODD, safe='')}@127.0.0.1:{port}/3"
+        with RedisStore(f"{url}?ssl_ca_certs={quote(str(authority))}") as store:
+            assert can_write_and_read(store)
+            assert str(store) == f"rediss://127.0.0.1:{port}/3"
+        error = error_of(lambda: RedisStore(url).get_sync("k"))
+        assert type(error) is ConnectionError
+        assert "certificate verify failed" in str(error)
+        plain = url.replace("rediss:", "redis:") + "?socket_timeout=0.3"
+        assert isinstance(error_of(lambda: RedisStore(plain).get_sync("k")), ConnectionError | TimeoutError)
+
+
+def test_tls_to_a_server_that_speaks_none_is_an_error(server: RedisServer) -> None:
+    """Redis waits for more of what it takes for a command; the wait is bounded."""
+    url = f"rediss://ada:{SECRET}@127.0.0.1:{server.port}?socket_timeout=0.3"
+    assert isinstance(error_of(lambda: RedisStore(url).get_sync("k")), ConnectionError | TimeoutError)
+
+
+# --- who is not let in ---
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1", "redis://:wrong@127.0.0.1", f"redis://ada:{SECRET}@127.0.0.1"])
+def test_a_missing_or_wrong_password_is_an_error(server: RedisServer, admin: redis.Redis, url: str) -> None:
+    """It says where user and password go, and nothing of them; with the right ones the same server serves."""
+    admin.config_set("requirepass", SECRET)
+    store = RedisStore(f"{url}:{server.port}")
+    for ask in requests_to(store)[:4]:
+        error = error_of(ask)
+        assert type(error) is PermissionError
+        assert "refuses this user and password, or asks for some. The URL is where they go" in str(error)
+    assert RedisStore(f"redis://:{SECRET}@127.0.0.1:{server.port}").get_sync("k") is None
+
+
+def test_a_user_who_may_not_is_told(server: RedisServer, admin: redis.Redis) -> None:
+    """A user who may only read reads; writing, and keys that are not theirs, are errors that name the permission."""
+    rights = ["+@read", "+@connection", "+@transaction", "+select"]
+    admin.acl_setuser(
+        "reader",
+        enabled=True,
+        passwords=[f"+{SECRET}"],
+        keys=["zarr:open:*"],
+        categories=rights[:3],
+        commands=rights[3:],
+    )
+    RedisStore(server.url, prefix="open").set_sync("k", ONE)
+    url = with_user(server, "reader", SECRET)
+    store = RedisStore(url, prefix="open")
+    assert store.read_many(["k", "l"]) == [b"1", None]
+    assert list(store.keys.pages()) == [["k"]]
+
+    def write_two() -> None:
+        with store.transaction() as tx:
+            tx.set_sync("k", ONE)
+            tx.set_sync("l", ONE)
+
+    for refused in (
+        lambda: store.set_sync("k", ONE),
+        lambda: store.delete_sync("k"),
+        lambda: store.freeze(["k"]),
+        write_two,
+        lambda: RedisStore(url, prefix="other").get_sync("k"),
+        lambda: RedisStore(url, prefix="other").read_many(["k", "l"]),
+    ):
+        error = error_of(refused)
+        assert type(error) is PermissionError
+        assert "does not allow this user to do that: ask whoever runs it (" in str(error)
+    assert store.read_many(["k", "l"]) == [b"1", None]
+
+
+def test_a_server_with_no_room_for_a_client_says_so(server: RedisServer, admin: redis.Redis) -> None:
+    """It is not taken for a server that is not there."""
+    before = admin.config_get("maxclients")["maxclients"]
+    assert before is not None
+    with contextlib.closing(redis.Redis.from_url(server.url)) as other:
+        other.ping()
+        admin.config_set("maxclients", 1)
+        try:
+            error = error_of(lambda: RedisStore(f"{server.url}/5").get_sync("k"))
+        finally:
+            admin.config_set("maxclients", before)
+    assert type(error) is ConnectionError
+    assert "serves as many clients as it may" in str(error)
+
+
+def test_more_threads_than_redis_py_allows_by_itself_are_served(server: RedisServer) -> None:
+    """Its pools end at 100 connections; these do not."""
+    pool = connect(f"{server.url}/6").connection_pool
+    held = [pool.get_connection() for _ in range(120)]
+    for connection in held:
+        pool.release(connection)
+    pool.disconnect()
+
+
+# --- servers that are not there ---
+
+
+def requests_to(store: RedisStore) -> list[Callable[[], object]]:
+    """Return one of each kind of request."""
+
+    def transact() -> None:
+        with store.transaction() as tx:
+            tx.set_sync("a", ONE)
+            tx.set_sync("b", ONE)
+
+    return [
+        lambda: store.get_sync("k"),
+        lambda: store.set_sync("k", ONE),
+        lambda: store.delete_sync("k"),
+        lambda: store.read_many(["k", ("l", SuffixByteRequest(1))]),
+        lambda: list(store.keys.pages()),
+        lambda: store.keys.size("k"),
+        lambda: store.keys.exists("k"),
+        lambda: store.keys.add("k", b"1"),
+        lambda: store.freeze(["k"]),
+        transact,
+        lambda: zarr.open_array(store, mode="r"),
+        lambda: zarr.open_group(store),
+        lambda: zarr.create_array(store, shape=1, dtype="i1"),
+    ]
+
+
+def test_no_server_is_an_error_that_says_how_to_start_one() -> None:
+    """For each kind of request, through zarr too: no array is said to be missing."""
+    store = RedisStore(f"redis://ada:{SECRET}@127.0.0.1:{free_port()}")
+    for ask in requests_to(store):
+        error = error_of(ask)
+        assert type(error) is ConnectionError
+        assert f"No Redis at {store.keys.address} answers. Start one with" in str(error)
+
+
+@pytest.mark.parametrize("where", ["no-such-host.invalid", "unix"])
+def test_a_host_or_socket_that_does_not_exist_is_an_error(where: str, tmp_path: Path) -> None:
+    """A name that is not known, a path with no socket."""
+    rest = f"{tmp_path}/none.sock" if where == "unix" else where
+    scheme = "unix" if where == "unix" else "redis"
+    error = error_of(lambda: RedisStore(f"{scheme}://ada:{SECRET}@{rest}").get_sync("k"), within_s=20)
+    assert type(error) is ConnectionError
+    assert f"No Redis at {scheme}://" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("serve", "kind", "said"),
+    [
+        (lambda client: client.close(), ConnectionError, "No Redis at .* answers"),
+        (silence, TimeoutError, "does not answer. Is it stopped, or very busy"),
+        (answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), ConnectionError, "What answers is not Redis"),
+        (answering(b"SSH-2.0-OpenSSH_9.2p1\r\n"), ConnectionError, "What answers is not Redis"),
+        (answering(b"-ERR no\r\n"), OSError, "answers with an error: no"),
+        (answering(b"-LOADING Redis is loading the dataset\r\n"), ConnectionError, "still loading its data"),
+        (answering(b":1\r\n"), PermissionError, "refuses this user and password"),
+        (answering(b"*100000\r\n"), TimeoutError, "does not answer"),
+    ],
+    ids=["closes", "silent", "http", "ssh", "error", "loading", "number", "endless"],
+)
+def test_what_is_no_redis_is_an_error(serve: Callable[[Any], None], kind: type[Exception], said: str) -> None:
+    """Something else on the port: one clear error, soon, for a single read and for a batch."""
+    with serving(serve) as port:
+        store = RedisStore(f"redis://ada:{SECRET}@127.0.0.1:{port}?socket_timeout=0.3")
+        for ask in (lambda: store.get_sync("k"), lambda: store.read_many(["k", "l"])):
+            error = error_of(ask)
+            assert type(error) is kind
+            with pytest.raises(kind, match=said):
+                raise error
+
+
+def test_a_server_that_was_killed_and_started_again_serves_again() -> None:
+    """The same store, through an error in between; an array opened before reads what is written anew."""
+    with real_redis() as server:
+        store = RedisStore(server.url)
+        z = zarr.create_array(store, data=np.arange(4), chunks=1)
+        assert z[3] == 3
+    for ask in requests_to(store):
+        assert type(error_of(ask)) is ConnectionError
+    assert type(error_of(lambda: z[:])) is ConnectionError
+    with real_redis(port=server.port):
+        zarr.create_array(store, data=np.arange(4) * 2, chunks=1)
+        assert z[3] == 6
+
+
+def test_a_server_that_was_exchanged_is_not_noticed() -> None:
+    """Connections that broke meanwhile are opened again, without an error."""
+    with real_redis() as server:
+        store = RedisStore(server.url)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(store.get_sync, "abcdefgh"))
+    with real_redis(port=server.port):
+        for ask in requests_to(store)[:10]:
+            ask()
+
+
+# --- a server that hangs ---
+
+
+@pytest.fixture
+def stopped() -> Iterator[tuple[RedisServer, Callable[[], None]]]:
+    """A server that a test can stop; the second thing given lets it go on."""
+    with real_redis() as server:
+        assert server.pid is not None
+        yield server, lambda: os.kill(server.pid or 0, signal.SIGCONT)
+
+
+def stop(server: RedisServer) -> None:
+    """Let a server hang."""
+    os.kill(server.pid or 0, signal.SIGSTOP)
+
+
+def test_a_server_that_hangs_is_given_up(stopped: tuple[RedisServer, Callable[[], None]]) -> None:
+    """After the time in the URL; and when it goes on, no answer to an old question is taken for a new one's."""
+    server, go_on = stopped
+    store = RedisStore(f"{server.url}?socket_timeout=0.2")
+    for key in "abc":
+        store.set_sync(key, Buffer.from_bytes(key.encode()))
+    stop(server)
+    for ask in requests_to(store):
+        error = error_of(ask)
+        assert type(error) is TimeoutError
+        assert "does not answer. Is it stopped, or very busy? `?socket_timeout=60` in the URL waits longer." in str(
+            error
+        )
+    go_on()
+    assert store.read_many(["c", "b"]) == [b"c", b"b"]
+    assert store.keys.read([("b", None)]) == [b"b"]
+
+
+def test_requests_that_wait_for_a_thread_do_not_wait_again(
+    stopped: tuple[RedisServer, Callable[[], None]],
+) -> None:
+    """What an array that failed left behind does not hold up what comes next, however often it is tried."""
+    server, go_on = stopped
+    zarr.create_array(RedisStore(server.url), data=np.arange(200), chunks=1)
+    store = RedisStore(f"{server.url}?socket_timeout=0.5")
+    z = zarr.open_array(store)
+    stop(server)
+    for _ in range(10):
+        error_of(lambda: z[:], within_s=60)
+    error_of(lambda: zarr.open_array(store), within_s=5)  # it was 7 to 30 s, and more with each attempt
+    go_on()
+    wait_for(lambda: reads(z))
+
+
+def reads(array: zarr.Array[Any]) -> bool:
+    """Return whether an array of 200 can be read."""
+    with contextlib.suppress(TimeoutError):
+        return bool(np.array_equal(array[:], np.arange(200)))
+    return False
+
+
+def test_by_default_a_server_gets_ten_seconds() -> None:
+    """And an attempt to reach it five."""
+    kept = connect("redis://127.0.0.1:1").connection_pool.connection_kwargs
+    assert (kept["socket_timeout"], kept["socket_connect_timeout"]) == (10, 5)
+
+
+# --- a request that is interrupted ---
+
+
+def is_interrupted(call: Callable[[], object], *, at_line: int) -> bool:
+    """Press Ctrl-C when redis-py has run so many lines of its code; return whether it ran that many."""
+    left = at_line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if f"{os.sep}redis{os.sep}" not in frame.f_code.co_filename:
+            return None
+        left -= event == "line"
+        if left < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # half made
+@pytest.mark.parametrize(("ask", "connected"), [("one", True), ("many", True), ("one", False)])
+def test_an_interrupted_request_does_not_answer_the_next(
+    server: RedisServer, admin: redis.Redis, ask: str, connected: bool
+) -> None:
+    """Wherever Ctrl-C comes: a connection with an answer under way, or half made, is not used again.
+
+    redis-py would: it looks whether an answer has come, and the server here takes its time.
+    """
+    store = RedisStore(f"{server.url}/3", prefix="interrupted")
+    store.keys.write({"a": b"old answer", "b": b"new answer"})
+    asked = {
+        "one": lambda: store.keys.read([("a", None)]),
+        "many": lambda: store.read_many(["a", ("a", SuffixByteRequest(9))]),
+    }[ask]
+    line = 0
+    while True:
+        if not connected:
+            store.close()
+        admin.client_pause(3)
+        if not is_interrupted(asked, at_line=line):
+            break
+        assert store.keys.read([("b", None)]) == [b"new answer"], f"after Ctrl-C at line {line}"
+        line += 19 if connected else 61
+    assert line > 100
+    store.close()
+
+
+# --- what is left behind ---
+
+
+def test_close_ends_the_connections(server: RedisServer) -> None:
+    """The server has no client of ours any more; the store can be used again, and closed again."""
+    store = RedisStore(server.url)
+    for _ in range(2):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda key: store.read_many([key, key]), "abcdefgh"))
+        assert clients(server)
+        store.close()
+        wait_for(lambda: not clients(server))
+
+
+def test_connections_end_with_the_last_store(server: RedisServer) -> None:
+    """Nobody has to close: what is garbage holds no connection, arrays and zarr's copies of the store included."""
+    store = RedisStore(server.url)
+    assert can_write_and_read(store)
+    assert clients(server)
+    del store
+    gc.collect()
+    wait_for(lambda: not clients(server))
+
+
+def test_a_program_that_just_ends_leaves_no_warning(server: RedisServer) -> None:
+    """Open connections, a frozen store and an unfinished transaction at the end of Python."""
+    script = f"""
+import numpy as np, zarr
+from helpers.redis import RedisStore
+store = RedisStore({server.url!r}, prefix="ends")
+z = zarr.create_array(store, data=np.arange(9), chunks=1)
+frozen = store.freeze(["zarr.json"])
+tx = store.transaction()
+zarr.create_array(tx, data=np.arange(9), chunks=1, overwrite=True)
+"""
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    with redis.Redis.from_url(server.url) as client:
+        names = sorted(client.keys("zarr:ends*"))
+    assert names == [*(b"zarr:ends:c/%d" % i for i in range(1, 9)), b"zarr:ends:zarr.json"]  # chunk 0 is empty
+
+
+FORK = """
+import os, signal, sys, threading
+sys.path.insert(0, ".")
+from concurrent.futures import ThreadPoolExecutor
+from zarr.abc.store import SuffixByteRequest
+from zarr.core.buffer.cpu import Buffer
+from helpers.redis import RedisStore
+
+store = RedisStore({url!r}, prefix="fork")
+frozen = store.freeze(["none"])
+for key in range(4):
+    store.set_sync(str(key), Buffer.from_bytes(b"%d" % key * 1000))
+frozen = store.freeze(list("0123"))
+inodes = {{os.fstat(c._sock.fileno()).st_ino for c in store.keys.client.connection_pool._available_connections}}
+assert inodes
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a child that locks does not stay
+        for _ in range(200):
+            key = str((child + _) % 4)
+            assert store.read_many([key, "x"]) == [key.encode() * 1000, None], key
+            store.set_sync(f"child{{child}}", Buffer.from_bytes(key.encode()))
+        mine = {{os.fstat(c._sock.fileno()).st_ino for c in store.keys.client.connection_pool._available_connections}}
+        assert mine and not mine & inodes, "shares a socket"
+        assert frozen.read_many(["3"]) == [b"3" * 1000]
+        del frozen  # the parent's copies stay
+        store.close()
+        sys.exit(0)  # with all that Python does at its end
+    children.append(pid)
+for _ in range(400):
+    key = str(_ % 4)
+    assert store.read_many([key, "x"]) == [key.encode() * 1000, None], key
+assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+assert frozen.read_many(list("0123")) == [b"%d" % key * 1000 for key in range(4)]
+print(sorted(key for page in store.keys.pages() for key in page))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_gets_connections_of_its_own(server: RedisServer) -> None:
+    """Connections that were in use before the fork stay the parent's; parent and children work at once."""
+    script = FORK.format(url=server.url)
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "['0', '1', '2', '3', 'child0', 'child1', 'child2', 'child3']\n"
+
+
+FORK_IN_THREADS = """
+import os, signal, sys, threading, warnings
+warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
+import numpy as np, zarr
+from helpers.redis import RedisStore
+
+store = RedisStore({url!r}, prefix="threads")
+z = zarr.create_array(store, data=np.arange(20), chunks=1)
+over = threading.Event()
+
+def hammer():
+    while not over.is_set():
+        RedisStore({url!r}, prefix="threads").read_many(["c/1", "c/2"])
+
+def connect():
+    with store.keys.client.connection_pool._lock:  # as redis-py does in each request
+        connecting.set()
+        over.wait()
+
+connecting = threading.Event()
+threads = [threading.Thread(target=hammer) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(5):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a child that locks does not stay
+        assert z[:].sum() == 190
+        assert zarr.open_array(RedisStore({url!r}, prefix="threads"))[:].sum() == 190
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+threads.append(threading.Thread(target=connect))
+threads[-1].start()
+connecting.wait()
+pid = os.fork()
+if pid == 0:
+    signal.alarm(20)  # a child that locks does not stay
+    assert store.read_many(["c/1"]) != [None]
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+over.set()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_from_amid_threads_does_not_lock(server: RedisServer) -> None:
+    """Four threads make stores and ask while children are forked; zarr reads in each child.
+
+    redis-py's pools would lock: they take a lock when they find themselves forked.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", FORK_IN_THREADS.format(url=server.url)],
+        capture_output=True, text=True, check=False, timeout=40,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+# --- what is shown ---
+
+
+def test_no_repr_and_no_log_shows_a_secret(
+    server: RedisServer, admin: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store, its parts and redis-py's, an array in it, and all that is logged while they work and fail."""
+    caplog.set_level(logging.DEBUG)
+    admin.acl_setuser("ada", enabled=True, passwords=[f"+{SECRET}"], keys=["*"], categories=["+@all"])
+    store = RedisStore(with_user(server, "ada", SECRET), prefix="p")
+    z = zarr.create_array(store, data=np.arange(4), chunks=2)
+    frozen = store.freeze(["zarr.json"])
+    tx = store.transaction()
+    parts = [store, store.keys, store.keys.client, store.keys.client.connection_pool, frozen, frozen.keys, tx, tx.keys]
+    connections = store.keys.client.connection_pool._available_connections
+    shown = [f"{part!r} {part}" for part in [*parts, *connections, z, z.store_path, z.info, vars(store)]]
+    assert connections
+    wrong = RedisStore(with_user(server, "ada", f"{SECRET}-wrong"))
+    error_of(lambda: wrong.get_sync("k"))
+    error_of(lambda: store.get_sync("k", byte_range=(0, 1)))  # type: ignore[arg-type]
+    tx.keys.end()
+    error_of(lambda: tx.get_sync("k"))
+    assert SECRET not in " ".join(shown)
+    assert SECRET not in caplog.text
+
+
+def test_what_a_pipeline_wrote_is_not_in_its_error(server: RedisServer, admin: redis.Redis) -> None:
+    """redis-py repeats the command with its value, which could be anything; the error here does not."""
+    admin.acl_setuser("reader", enabled=True, passwords=["+x"], keys=["*"], categories=["+@all"], commands=["-set"])
+    store = RedisStore(with_user(server, "reader", "x"))
+    with pytest.raises(PermissionError, match="no permissions to run the 'set' command") as caught:
+        store.keys.write({"a": b"WRONGTYPE private", "b": b"1"})
+    assert "private" not in str(caught.value)
+
+
+def test_errors_that_are_not_redis_pass() -> None:
+    """Only what redis-py raises is put into other words."""
+    with pytest.raises(KeyError), clear_errors("redis://h:1/0"):
+        raise KeyError
+
+
+def test_threads_that_ask_for_the_same_server_share_their_connections(server: RedisServer) -> None:
+    """Sixteen stores in sixteen threads, one after the other, need no more connections than run at once."""
+    start = threading.Barrier(4)
+
+    def ask(number: int) -> None:
+        if number < 4:
+            start.wait(20)
+        for _ in range(20):
+            RedisStore(server.url).read_many(["a", "b"])
+
+    keep = RedisStore(server.url)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(16)))
+    assert 1 <= len(clients(server)) <= 4
+    keep.close()

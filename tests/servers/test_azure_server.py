@@ -1,0 +1,257 @@
+"""Tests of helpers.servers, with the clients that the lessons use."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import numpy as np
+import obstore
+import psutil
+import pytest
+import zarr
+from obstore.store import AzureStore
+from zarr.storage import FsspecStore, LocalStore, ObjectStore
+
+from helpers.servers import ACCOUNT, ACCOUNT_KEY, AZURITE_MISSING, AzureServer, azure_program, azure_server, s3_server
+from helpers.servers import azure as module
+from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive, zarr_array
+from tests.processes import runs, wait_for
+from tests.test_s3_server import obstore_store as s3_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PARENT = """
+import time
+from helpers.servers import azure_server
+
+with azure_server() as server:
+    print("runs", flush=True)
+    time.sleep(120)
+"""
+UNCACHED = {"use_listings_cache": False}
+# Python may find it before the rest of the answer has come, which nobody reads any more, and then aiohttp warns.
+LEAVES_A_CONNECTION = pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning")
+
+pytestmark = pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[AzureServer]:
+    """Run a server with a private and a public container."""
+    with azure_server() as server:
+        server.create_container("archive")
+        server.create_container("open-data", public=True)
+        yield server
+
+
+@pytest.fixture
+def server(running: AzureServer) -> Iterator[AzureServer]:
+    """Return a server without counts and objects."""
+    for container in ("archive", "open-data"):
+        store = AzureStore(container, account_name=ACCOUNT)
+        obstore.delete(store, [entry["path"] for batch in store.list() for entry in batch])
+    running.reset()
+    yield running
+    running.reset()
+
+
+def azure_store(prefix: str = "steps", container: str = "archive") -> ObjectStore[AzureStore]:
+    """Return a zarr store through obstore."""
+    return ObjectStore(AzureStore(container, account_name=ACCOUNT, prefix=prefix))
+
+
+def adlfs_store(prefix: str = "steps", *, read_only: bool = False) -> FsspecStore:
+    """Return a zarr store through adlfs that does not remember lists."""
+    return FsspecStore.from_url(f"abfs://archive/{prefix}", storage_options=UNCACHED, read_only=read_only)
+
+
+def azurites(parent: int) -> set[int]:
+    """Return the processes of Azurite that a process started, without their guards."""
+    return {child.pid for child in psutil.Process(parent).children(recursive=True) if child.name().startswith("node")}
+
+
+def test_a_server_is_found_through_the_environment(server: AzureServer) -> None:
+    """The names of container and account are all that obstore needs, adlfs needs the container."""
+    zarr.create_array(azure_store(), data=STEPS, chunks=(4, 3))
+    z = zarr.open_array("abfs://archive/steps", mode="r", storage_options=UNCACHED)
+    assert np.array_equal(np.asarray(z[:]), STEPS)
+    assert server.endpoint == os.environ["AZURE_STORAGE_ENDPOINT"]
+
+
+def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process, no folder, no key; a real account is as it was."""
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "real")
+    before, environment = azurites(os.getpid()), dict(os.environ)
+    with azure_server() as server:
+        (pid,) = azurites(os.getpid()) - before
+        folder = Path(psutil.Process(pid).cwd())
+        assert "AZURE_STORAGE_SAS_TOKEN" not in os.environ
+        server.create_container("archive")
+        zarr.create_array(azure_store(), data=STEPS)
+        zarr.create_array(adlfs_store("other"), data=STEPS)
+        assert sorted(path.name for path in folder.iterdir()) == ["log"]
+    assert not runs(pid)
+    assert not folder.exists()
+    assert dict(os.environ) == environment
+
+
+def test_a_server_goes_with_its_killed_parent() -> None:
+    """SIGKILL to the Python that started it leaves no Azurite and no folder."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "runs\n"
+        (pid,) = azurites(parent.pid)
+        folder = Path(psutil.Process(pid).cwd())
+        os.kill(parent.pid, signal.SIGKILL)
+        wait_for(lambda: not runs(pid) and not folder.exists())
+
+
+def test_requests_are_counted(server: AzureServer) -> None:
+    """One chunk is one GET through obstore and through adlfs, and its stored bytes."""
+    zarr.create_array(azure_store(), data=STEPS, chunks=(4, 3), compressors=None)
+    for store in (azure_store(), adlfs_store()):
+        z = zarr.open_array(store, mode="r", zarr_format=3)
+        server.reset()
+        _ = z[:]
+        assert (server.requests, server.nbytes) == ({"GET": 5}, {"GET": STEPS.nbytes})
+    server.reset()
+    obstore.list(AzureStore("archive", account_name=ACCOUNT)).collect()
+    assert server.requests == {"LIST": 1}
+
+
+def test_an_archive_is_the_same_wherever_it_lies(server: AzureServer, tmp_path: Path) -> None:
+    """Written through obstore, s3fs and adlfs, its objects are those of the local archive, and all readers agree."""
+    local = LocalStore(tmp_path)
+    write_archive(local)
+    wanted = bytes_of(local)
+    assert {"zarr.json", "chunked/c/4/0", "sharded/c/2/0", "inner/empty/zarr.json"} < set(wanted)
+    with s3_server() as s3:
+        s3.create_bucket("archive")
+        write_archive(s3_store(prefix="by-obstore"))
+        write_archive(FsspecStore.from_url("s3://archive/by-s3fs"))
+        write_archive(azure_store("by-obstore"))
+        write_archive(adlfs_store("by-adlfs"))
+        stores: list[ObjectStore[Any]] = [s3_store(prefix=name) for name in ("by-obstore", "by-s3fs")]
+        stores += [azure_store(name) for name in ("by-obstore", "by-adlfs")]
+        assert all(bytes_of(store) == wanted for store in stores)
+        assert all(reads_as_written(store) for store in stores)
+        assert reads_as_written(FsspecStore.from_url("s3://archive/by-obstore", read_only=True))
+        assert reads_as_written(adlfs_store("by-obstore", read_only=True), shards=False)
+    assert server.requests["PUT"] >= 2 * len(wanted)
+
+
+@LEAVES_A_CONNECTION
+def test_adlfs_cannot_read_the_end_of_an_object(server: AzureServer) -> None:  # noqa: ARG001
+    """It asks for ``bytes=-68-…`` when it is to read the last 68 bytes, which is where a shard has its index."""
+    write_archive(azure_store())
+    group = zarr.open_group(adlfs_store(read_only=True), mode="r")
+    with pytest.raises(ValueError, match="Content-Range response header is missing or malformed"):
+        zarr_array(group, "sharded")[:]
+    gc.collect()
+    assert np.array_equal(np.asarray(zarr_array(zarr.open_group(azure_store(), mode="r"), "sharded")[:]), STEPS)
+
+
+@pytest.mark.parametrize(("options", "members"), [({}, []), (UNCACHED, ["steps"])])
+def test_adlfs_remembers_a_list_from_before(server: AzureServer, options: dict[str, bool], members: list[str]) -> None:  # noqa: ARG001
+    """What is written after it does not appear in it, unless it is told to remember none."""
+    group = zarr.open_group("abfs://archive/group", mode="w", storage_options=options)
+    assert list(group) == []
+    group.create_array("steps", data=STEPS)
+    assert list(group) == members
+    assert list(zarr.open_group(azure_store("group"), mode="r")) == ["steps"]
+
+
+def test_obstore_wants_to_hear_the_account() -> None:
+    """Without it, zarr, which asks a store for its name, ends in a panic that no `except Exception` sees."""
+    script = (
+        "from obstore.store import AzureStore\ntry: repr(AzureStore('a'))\nexcept BaseException as e: print(type(e))"
+    )
+    environment = {**os.environ, "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT, "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert ran.stdout == "<class 'pyo3_runtime.PanicException'>\n"
+
+
+def test_anyone_reads_a_public_container(server: AzureServer) -> None:  # noqa: ARG001
+    """Without a key, and nothing else."""
+    zarr.create_array(azure_store(container="open-data"), data=STEPS)
+    zarr.create_array(azure_store(), data=STEPS)
+    public, private = (
+        ObjectStore(AzureStore(container, account_name=ACCOUNT, prefix="steps", skip_signature=True))
+        for container in ("open-data", "archive")
+    )
+    assert zarr.open_array(public, mode="r").shape == STEPS.shape
+    with pytest.raises(obstore.exceptions.BaseError, match="AuthorizationFailure"):
+        zarr.create_array(public, data=STEPS, overwrite=True)
+    with pytest.raises(obstore.exceptions.BaseError):
+        zarr.open_array(private, mode="r")
+
+
+def test_a_wrong_key_is_refused(server: AzureServer) -> None:  # noqa: ARG001
+    """Azurite checks signatures as Azure does."""
+    wrong = AzureStore("archive", account_name=ACCOUNT, account_key="d3Jvbmc=")
+    with pytest.raises(obstore.exceptions.BaseError, match="AuthorizationFailure"):
+        obstore.put(wrong, "key", b"value")
+
+
+def test_a_presigned_address_opens_one_object(server: AzureServer) -> None:  # noqa: ARG001
+    """Azure calls it a shared access signature."""
+    store = AzureStore("archive", account_name=ACCOUNT)
+    obstore.put(store, "key", b"value")
+    with urlopen(obstore.sign(store, "GET", "key", timedelta(minutes=1))) as answer:
+        assert answer.read() == b"value"
+
+
+def test_a_busy_server_is_asked_again(server: AzureServer) -> None:
+    """A client like obstore retries what was answered with 503, and nothing is lost."""
+    z = zarr.create_array(azure_store(), data=STEPS, chunks=(4, 3))
+    server.reset()
+    server.break_next("503", kind="PUT", nth=3)
+    z[:] = STEPS + 1
+    assert server.requests == {"PUT": 6}
+    assert np.array_equal(np.asarray(z[:]), STEPS + 1)
+
+
+@pytest.mark.parametrize("name", ["archive", "Archive", "a"])
+def test_a_container_that_cannot_be_is_refused(server: AzureServer, name: str) -> None:
+    """The error names it."""
+    with pytest.raises(ValueError, match=f"name is '{name}': Azure refuses such a container"):
+        server.create_container(name)
+
+
+def test_no_name_tells_a_secret(server: AzureServer) -> None:
+    """Neither key nor port is in what a cell shows of server, stores and arrays."""
+    shown = [server, azure_store(), adlfs_store(), zarr.create_array(azure_store(), data=STEPS)]
+    text = " ".join([*map(repr, shown), *map(str, shown)])
+    assert "AzureServer" in text
+    port = server.endpoint.split(":")[2].partition("/")[0]
+    assert not re.search(f"{port}|{re.escape(ACCOUNT_KEY)}", text)
+
+
+def test_without_azurite_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to do."""
+    monkeypatch.setattr(module, "azure_program", lambda: None)
+    with pytest.raises(RuntimeError, match=r"No Azurite was found.*`make azurite`"), azure_server():
+        pass
+
+
+def test_an_azurite_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the program printed is in the error."""
+    program = tmp_path / "azurite-blob"
+    program.write_text("#!/bin/sh\necho 'Exit due to unhandled error: no memory' >&2; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(module, "azure_program", lambda: program)
+    with pytest.raises(RuntimeError, match=r"Azurite does not listen(.|\n)*no memory"), azure_server():
+        pass

@@ -1,0 +1,248 @@
+"""Tests of helpers.servers, with the clients that the lessons use."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
+
+import numpy as np
+import obstore
+import psutil
+import pytest
+import s3fs  # type: ignore[import-untyped]
+import zarr
+from obstore.store import S3Store
+from zarr.storage import FsspecStore, ObjectStore
+
+from helpers.servers import ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3Server, s3_server
+from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+NASTY = ["a b/c+d.json", "ü/é=1&x%41", "(0)/*'!~,;:@$"]
+READER = """
+import zarr
+from obstore.store import S3Store
+from zarr.storage import FsspecStore, ObjectStore
+
+print(zarr.open_array(ObjectStore(S3Store("archive", prefix="steps")), mode="r")[-1].tolist())
+print(zarr.open_array("s3://archive/steps", mode="r")[-1].tolist())
+"""
+FORGETFUL = """
+import contextlib
+import zarr
+from helpers.servers import s3_server
+
+stack = contextlib.ExitStack()
+server = stack.enter_context(s3_server())
+server.create_bucket("archive")
+zarr.create_array("s3://archive/steps", shape=4, dtype="u1")[:] = 1
+print(server.requests["PUT"])
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[S3Server]:
+    """Run a server with a private and a public bucket."""
+    with s3_server() as running:
+        running.create_bucket("archive")
+        running.create_bucket("open-data", public=True)
+        yield running
+
+
+def obstore_store(bucket: str = "archive", prefix: str = "steps") -> ObjectStore[S3Store]:
+    """Return a zarr store through obstore."""
+    return ObjectStore(S3Store(bucket, prefix=prefix))
+
+
+def test_a_server_is_found_through_the_environment(server: S3Server) -> None:
+    """The name of a bucket is all that obstore and s3fs need."""
+    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
+    assert np.array_equal(np.asarray(zarr.open_array("s3://archive/steps", mode="r")[:]), STEPS)
+    assert server.endpoint == os.environ["AWS_ENDPOINT_URL"]
+
+
+def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, no bucket, no thread, no socket; a real account is as it was."""
+    monkeypatch.setenv("AWS_PROFILE", "real")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    with s3_server() as server:
+        server.create_bucket("archive")
+        assert "AWS_PROFILE" not in os.environ
+        zarr.create_array(obstore_store(), data=STEPS)
+        zarr.open_array("s3://archive/steps", mode="r")
+    assert os.environ["AWS_PROFILE"] == "real"
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
+    assert not any(thread.name.startswith("http_") for thread in threading.enumerate())
+    port = int(server.endpoint.rpartition(":")[2])
+    assert port not in {address.laddr.port for address in psutil.Process().net_connections("tcp")}
+    with s3_server() as server:
+        server.create_bucket("archive")
+        assert bytes_of(ObjectStore(S3Store("archive"))) == {}
+
+
+def test_servers_do_not_mix(server: S3Server) -> None:
+    """Two at once hold their own values; whoever names an endpoint gets that one."""
+    obstore.put(S3Store("archive"), "key", b"outer")
+    with s3_server() as other:
+        other.create_bucket("archive")
+        obstore.put(S3Store("archive"), "key", b"inner")
+        assert bytes(obstore.get(S3Store("archive", endpoint=server.endpoint), "key").bytes()) == b"outer"
+        assert s3fs.S3FileSystem(endpoint_url=server.endpoint).cat("archive/key") == b"outer"
+        assert s3fs.S3FileSystem().cat("archive/key") == b"inner"
+    assert s3fs.S3FileSystem().cat("archive/key") == b"outer"
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("key", NASTY)
+def test_any_key_is_signed_as_the_server_reads_it(key: str) -> None:
+    """Both clients sign keys that must be quoted, and find each other's."""
+    obstore.put(S3Store("archive"), key, b"value")
+    assert s3fs.S3FileSystem().cat(f"archive/{key}") == b"value"
+    s3fs.S3FileSystem().pipe(f"archive/by s3fs/{key}", b"other")
+    assert bytes(obstore.get(S3Store("archive"), f"by s3fs/{key}").bytes()) == b"other"
+
+
+@pytest.mark.usefixtures("server")
+def test_large_objects_go_in_parts() -> None:
+    """More than is sent at once comes back whole."""
+    value = bytes(range(256)) * 50_000  # 12.8 MB
+    obstore.put(S3Store("archive"), "large", value, chunk_size=5 * 2**20)
+    assert s3fs.S3FileSystem().cat("archive/large") == value
+
+
+def test_requests_under_way_at_once_wait_side_by_side() -> None:
+    """Ten requests of 0.3 s take far less than 3 s when zarr makes them at once."""
+    with s3_server(latency_s=0.3) as server:
+        server.create_bucket("archive")
+        z = zarr.create_array(obstore_store(), data=STEPS, chunks=(2, 3))
+        server.reset()
+        with zarr.config.set({"async.concurrency": 10}):
+            begin = time.monotonic()
+            _ = z[:]
+            assert 0.3 <= time.monotonic() - begin < 2
+        assert server.requests == {"GET": 10}
+
+
+def test_requests_are_counted_as_the_model_counts_them(server: S3Server) -> None:
+    """One chunk is one GET through obstore, and its stored bytes."""
+    z = zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3), compressors=None)
+    server.reset()
+    _ = z[:]
+    assert (server.requests, server.nbytes) == ({"GET": 5}, {"GET": STEPS.nbytes})
+    server.reset()
+    z[:4] = 7
+    assert (server.requests, server.nbytes) == ({"PUT": 1}, {"PUT": 4 * 3 * 4})
+    by_s3fs = zarr.open_array("s3://archive/steps", mode="r+", zarr_format=3)
+    server.reset()
+    by_s3fs[:4] = 7
+    assert (server.requests, server.nbytes) == ({"PUT": 1}, {"PUT": 4 * 3 * 4})
+    server.reset()
+    obstore.list(S3Store("archive")).collect()
+    obstore.head(S3Store("archive"), "steps/zarr.json")
+    assert server.requests == {"HEAD": 1, "LIST": 1}
+
+
+def test_s3fs_asks_for_the_size_of_each_object_first(server: S3Server) -> None:
+    """A whole chunk is a HEAD and a GET, two ways one after the other, unless it is told to read in one piece."""
+    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
+    twice = zarr.open_array("s3://archive/steps", mode="r", zarr_format=3)
+    once = zarr.open_array("s3://archive/steps", mode="r", zarr_format=3, storage_options={"max_concurrency": 1})
+    server.reset()
+    _ = twice[:]
+    assert server.requests == {"GET": 5, "HEAD": 5}
+    server.reset()
+    _ = once[:]
+    assert server.requests == {"GET": 5}
+
+
+def test_an_archive_is_the_same_through_both_clients(server: S3Server) -> None:  # noqa: ARG001
+    """Each reads what the other wrote."""
+    write_archive(obstore_store(prefix="by-obstore"))
+    write_archive(FsspecStore.from_url("s3://archive/by-s3fs"))
+    assert bytes_of(obstore_store(prefix="by-obstore")) == bytes_of(obstore_store(prefix="by-s3fs"))
+    assert reads_as_written(FsspecStore.from_url("s3://archive/by-obstore", read_only=True))
+    assert reads_as_written(obstore_store(prefix="by-s3fs"))
+
+
+def test_anyone_reads_a_public_bucket(server: S3Server) -> None:  # noqa: ARG001
+    """Without a key, through both clients, and nothing else."""
+    zarr.create_array(obstore_store("open-data"), data=STEPS)
+    anonymous = ObjectStore(S3Store("open-data", prefix="steps", skip_signature=True))
+    assert zarr.open_array(anonymous, mode="r").shape == STEPS.shape
+    assert zarr.open_array("s3://open-data/steps", mode="r", storage_options={"anon": True}).shape == STEPS.shape
+    with pytest.raises(obstore.exceptions.PermissionDeniedError, match="<Code>AccessDenied</Code>"):
+        zarr.create_array(anonymous, data=STEPS, overwrite=True)
+    with pytest.raises(PermissionError, match="Access Denied"):
+        s3fs.S3FileSystem(anon=True).ls("archive")
+
+
+def test_a_presigned_address_opens_one_object(server: S3Server) -> None:  # noqa: ARG001
+    """Until it expires, for whoever has it; it carries the key's name and not the secret."""
+    obstore.put(S3Store("archive"), "a b", b"value")
+    signed = obstore.sign(S3Store("archive"), "GET", "a b", timedelta(minutes=1))
+    assert {"X-Amz-Expires", "X-Amz-Signature"} < set(parse_qs(urlsplit(signed).query))
+    assert ACCESS_KEY_ID in signed
+    assert SECRET_ACCESS_KEY not in signed
+    with urlopen(signed) as answer:
+        assert answer.read() == b"value"
+    with pytest.raises(OSError, match="403") as refused:
+        urlopen(signed.replace("a%20b", "zarr.json"))
+    refused.value.close()  # type: ignore[attr-defined]
+
+
+def test_s3fs_presigns_with_version_4_when_told(server: S3Server) -> None:  # noqa: ARG001
+    """What it does by default is version 2, which S3 refuses for buckets made since 2020."""
+    obstore.put(S3Store("archive"), "key", b"value")
+    with pytest.raises(OSError, match="400") as refused:
+        urlopen(s3fs.S3FileSystem().sign("archive/key"))
+    refused.value.close()  # type: ignore[attr-defined]
+    with urlopen(s3fs.S3FileSystem(config_kwargs={"signature_version": "s3v4"}).sign("archive/key")) as answer:
+        assert answer.read() == b"value"
+
+
+def test_no_name_tells_a_secret(server: S3Server) -> None:
+    """Neither key, secret nor port is in what a cell shows of server, stores and arrays."""
+    shown = [server, S3Store("archive"), obstore_store(), FsspecStore.from_url("s3://archive/steps")]
+    shown.append(zarr.create_array(obstore_store(), data=STEPS))
+    text = " ".join([*map(repr, shown), *map(str, shown)])
+    assert "S3Server" in text
+    port = server.endpoint.rpartition(":")[2]
+    assert not re.search(f"{port}|{re.escape(ACCESS_KEY_ID)}|{re.escape(SECRET_ACCESS_KEY)}", text)
+
+
+def test_processes_read_too(server: S3Server) -> None:
+    """They inherit the environment and need to be told nothing."""
+    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
+    server.reset()
+    ran = subprocess.run([sys.executable, "-c", READER], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.splitlines() == ["[57, 58, 59]"] * 2
+    assert server.requests["GET"] >= 4
+
+
+def test_a_python_that_forgets_its_server_ends() -> None:
+    """It ends at once, and neither server nor clients print a word."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORGETFUL], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (ran.stdout, ran.stderr) == ("2\n", "")
+
+
+@pytest.mark.parametrize("name", ["latency_s", "bandwidth_Bps"])
+def test_a_wire_that_cannot_be_is_refused(name: str) -> None:
+    """Before anything starts, and with the environment as it was."""
+    before = dict(os.environ)
+    with pytest.raises(ValueError, match=f"{name}=-1 is not allowed"), s3_server(**{name: -1}):
+        pass
+    assert dict(os.environ) == before
