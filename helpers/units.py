@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["format_count", "format_nbytes", "format_seconds", "format_usd", "require_number"]
+__all__ = ["format_count", "format_nbytes", "format_seconds", "format_usd", "is_integer", "require_number"]
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # Each unit, its seconds, and how many of it make the next.
@@ -117,6 +117,27 @@ def format_usd(usd: float) -> str:
         return f"${usd:,.2f}"
     digits = 1 - math.floor(math.log10(usd))
     return f"${usd:.{digits}f}".rstrip("0")
+
+
+def is_integer(value: object) -> bool:
+    """Say whether a value is an integer, of Python or NumPy, and not a truth value.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+
+    Examples
+    --------
+    >>> is_integer(3), is_integer(True), is_integer(3.0)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def require_number(name: str, value: object, *, ok: Callable[[float], bool], allowed: str) -> None:

@@ -27,7 +27,6 @@ then commit.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import xarray as xr
     from zarr.abc.store import Store
 
     from helpers.append.axis import Step
@@ -187,9 +185,6 @@ def _left_over(store: Store, expected: set[str]) -> list[str]:
     rest = [key for key in others if key not in locks and key not in halves]
     kinds = {"a lock": locks, "half-written files": halves, "objects beyond what is published": rest}
     return [f"{kind}: {len(keys)}, the first {keys[0]}" for kind, keys in kinds.items() if keys]
-
-
-# MERGED
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -364,9 +359,3 @@ def _check_free(store: Store) -> None:
         if value is not None:
             msg = f"{store} holds something of Zarr format 2 ({key}). Begin the archive elsewhere."
             raise ValueError(msg)
-
-
-if __name__ == "__main__":
-    from helpers.append.program import main
-
-    sys.exit(main(sys.argv[1:]))

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from zarr.abc.store import Store
 
-    from helpers.append.axis import Axis, Step
+    from helpers.append.axis import Step
     from helpers.append.store import Written
 
 __all__ = [
@@ -264,9 +264,6 @@ def _axis(attributes: _Document) -> Axis:
     )
 
 
-# MERGED
-
-
 # Attributes that say what the numbers mean. Others, such as a history, may differ from piece to piece.
 MEANING = ("units", "standard_name", "calendar", "grid_mapping", "_FillValue", "scale_factor", "add_offset")
 
@@ -401,11 +398,6 @@ def _check_variable(name: str, given: xr.Variable, known: xr.Variable, dim: str)
     if dim not in given.dims and not same_values(given, known):
         msg = f"{name!r} has other values than in the archive, where it is fixed. Select or regrid to the same ones."
         raise ValueError(msg)
-
-
-# MERGED
-
-# MERGED
 
 
 # How values are stored, never which: an archive gives back what was appended, bit for bit.

@@ -123,9 +123,6 @@ def distance(step: Step | None, labels: npt.NDArray[np.generic], *, dim: str) ->
     return given
 
 
-# MERGED
-
-
 type Positions = npt.NDArray[np.int64]
 
 # From coarse to fine. Seconds are the coarsest: every tool reads them, and 64 bits hold them for ever.

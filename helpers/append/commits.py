@@ -37,7 +37,6 @@ from helpers.units import format_count, require_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import xarray as xr
     from zarr.abc.store import Store
 
     from helpers.append.append import Appended
@@ -258,9 +257,6 @@ def _storage(where: str | Path) -> icechunk.Storage:
 def _hush() -> None:
     if "ICECHUNK_LOG" not in os.environ:
         icechunk.set_logs_filter("error")
-
-
-# MERGED
 
 
 _WRITES = ("PUT", "POST", "DELETE")

@@ -70,14 +70,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
-    import xarray as xr
 
     from helpers.append.axis import Positions
 
     type Values = npt.NDArray[np.generic]
     from zarr.abc.store import Store
 
-    from helpers.append.archive import Archive
     from helpers.append.store import Written
 
     type Flags = npt.NDArray[np.bool_]
@@ -252,9 +250,6 @@ def _delayed[T](variable: xr.Variable, blocks: list[Block], task: Callable[[Valu
         yield job(parts[place], delayed(block, traverse=False))
 
 
-# MERGED
-
-
 @dataclass(frozen=True)
 class _Task:
     """What is done with each block of one variable. Pickled with its work, it may run in another process."""
@@ -402,9 +397,6 @@ def _at(axis: int, where: Positions | slice) -> tuple[Positions | slice, ...]:
 def _stored(values: Values) -> Values:
     """Return values as they are stored, one after the other: times as the number of their own unit."""
     return values.astype(np.int64) if values.dtype.kind in "Mm" else np.ascontiguousarray(values)
-
-
-# MERGED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -758,11 +750,6 @@ def _machine() -> str:
         return f"{platform.node()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return f"{platform.node()} {uuid.getnode():x}"
-
-
-# MERGED
-
-# MERGED
 
 
 # What zarr calls a file until it is complete.

@@ -362,9 +362,6 @@ def _times(ratio: float) -> str:
     return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:,.3g}x"
 
 
-# MERGED
-
-
 def plan_read(
     shape: Sizes, dtype: npt.DTypeLike, chunks: Sizes, selection: Selection, *, shards: Sizes | None = None
 ) -> ReadPlan:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from types import EllipsisType
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
@@ -31,7 +30,6 @@ __all__ = [
     "Sizes",
     "count_covered",
     "count_touched",
-    "is_integer",
     "parse_grid",
     "parse_selection",
 ]
@@ -96,27 +94,6 @@ def parse_grid(shape: Sizes, dtype: npt.DTypeLike, *, chunks: Sizes, shards: Siz
             )
             raise ValueError(msg)
     return Grid(lengths, inner, outer, _itemsize(dtype))
-
-
-def is_integer(value: object) -> bool:
-    """Say whether a value is an integer, of Python or NumPy, and not a truth value.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-
-    Examples
-    --------
-    >>> is_integer(3), is_integer(np.uint8(3)), is_integer(True), is_integer(3.0)
-    (True, True, False, False)
-    """
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _integers(name: str, sizes: Sizes) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ from helpers.units import format_count, format_nbytes, require_number
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
-    from zarr.abc.store import ByteRequest, Store
+    from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
 __all__ = ["CountingStore", "Counts", "RequestKind", "RequestStore", "SlowStore"]
@@ -262,9 +262,6 @@ def _name(store: Store) -> str:
     return f"{kind}({_name(store._store)})" if isinstance(store, RequestStore) else kind
 
 
-# MERGED
-
-
 class SlowStore(RequestStore):
     """Make each request to a store wait, as if the store were far away.
 
@@ -372,10 +369,6 @@ class _Link:
 
     def __reduce__(self) -> tuple[type[_Link], tuple[float, float | None]]:
         return _Link, (self.latency_s, self.bandwidth_Bps)
-
-
-# MERGED
-# MERGED
 
 
 _KINDS: tuple[RequestKind, ...] = ("read", "write", "delete", "list")

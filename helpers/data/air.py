@@ -146,9 +146,6 @@ def _weather(hours: Floats, inland: Floats, *, seed: int) -> Floats:
     return weather
 
 
-# MERGED
-
-
 _FILE = "air_temperature.nc"
 _STEPS = 1460  # of six hours, in 2013
 _SEED = 2013

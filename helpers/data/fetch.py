@@ -65,9 +65,6 @@ def download(url: str, output_file: str | Path, _: object) -> None:
             file.write(part)
 
 
-# MERGED
-
-
 REGISTRY = Path(__file__).resolve().parent.parent / "data" / "registry.txt"
 FOLDER_VARIABLE = "ZARR_NOTEBOOKS_DATA"
 

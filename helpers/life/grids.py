@@ -143,9 +143,6 @@ def draw(pattern: str) -> npt.NDArray[np.uint8]:
     return np.array([[cell != "." for cell in line] for line in lines], dtype=np.uint8)
 
 
-# MERGED
-
-
 def step[Cell: (np.bool, np.uint8)](grid: npt.NDArray[Cell]) -> npt.NDArray[Cell]:
     """Compute the next generation of a grid whose edges meet.
 

@@ -95,9 +95,6 @@ class _InTurn:
             await result
 
 
-# MERGED
-
-
 LARGEST = 256  # rows or columns of a picture
 PATIENCE_S = 15  # without a frame, on a machine that may be busy
 DEAD, ALIVE = "#f2f2f2", "#0072B2"  # light grey, and the blue of Okabe and Ito (https://jfly.uni-koeln.de/color/)

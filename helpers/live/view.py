@@ -171,10 +171,6 @@ def _stop_all(*_: object) -> None:
         view.stop()
 
 
-# MERGED MODULE running_views
-# MERGED
-
-
 GLANCE_S = 0.02  # between two looks at how many pictures there are
 
 
@@ -295,7 +291,7 @@ class LiveView[Value]:
         self._controls.message = "Running."
         self._task = self._loop.create_task(self._run(self._task, self._stopped, seconds))
         self._task.add_done_callback(self._finish)
-        running_views.enter(self)
+        enter(self)
 
     def stop(self) -> None:
         """Draw nothing more. Any thread may call it, and as often as it likes."""
@@ -373,7 +369,7 @@ class LiveView[Value]:
             async for value in values:
                 if stopped.is_set():
                     raise asyncio.CancelledError  # it was asked to stop while the loop was blocked
-                running_views.listen()
+                listen()
                 began = clock()
                 self._show(value)
                 self.shown += 1
@@ -393,7 +389,7 @@ class LiveView[Value]:
         else:
             message = f"Stopped {after}." if task.cancelled() else f"Ended {after}: {task.result()}"
         self._stopped.set()
-        running_views.leave(self)
+        leave(self)
         self._controls.message = message
 
 

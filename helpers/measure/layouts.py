@@ -27,7 +27,6 @@ from helpers.counting import CountingStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -139,8 +138,6 @@ ENGINES: dict[str, Callable[[Path], AbstractContextManager[Read]]] = {
     "TensorStore": _tensorstore,
     "HDF5": _hdf5,
 }
-# MERGED
-# MERGED
 
 
 class Layout(TypedDict):

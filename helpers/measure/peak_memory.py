@@ -27,8 +27,8 @@ import cloudpickle
 here = pathlib.Path(sys.argv[2])
 function, arguments = pickle.loads((here / "call").read_bytes())
 result = function(*arguments)
-import helpers.measure as measure
-(here / "result").write_bytes(cloudpickle.dumps((result, measure.peak_nbytes())))
+from helpers.measure.peak_memory import peak_nbytes
+(here / "result").write_bytes(cloudpickle.dumps((result, peak_nbytes())))
 """
 
 

@@ -310,10 +310,6 @@ def _attrs(name: str, synthetic: str) -> dict[str, str | list[int]]:
     return attrs | {"long_name": f"synthetic {attrs['long_name']}"} if synthetic else attrs
 
 
-# MERGED
-# MERGED
-
-
 HEADER_NBYTES = 2880
 FLAG = -31999
 SCALE = 100
@@ -489,11 +485,6 @@ class Header:
 def _degrees(value: float, letters: str) -> str:
     """Write a coordinate with the letter of its side, such as 59.875N; zero has the first of the two."""
     return f"{abs(value):.10g}{letters[value < 0]}"
-
-
-# MERGED
-# MERGED
-# MERGED
 
 
 MAX_NBYTES = 15_000_000

@@ -520,12 +520,6 @@ def _lost_pictures(hour: float, *, seed: int) -> list[tuple[Cells, Cells]]:
     return [((south < _LAT) & (south + rng.uniform(15, 60) > _LAT), columns)]
 
 
-# MERGED
-
-# MERGED
-# MERGED
-
-
 _EPOCH = np.datetime64("2000-01-01", "s")
 _FAINTEST, _STRONGEST = 0.1, 120  # mm/h: what is fainter is dry
 
@@ -624,9 +618,6 @@ def _calibration(sources: NDArray[np.int8]) -> Floats:
 def _of_source(sources: NDArray[np.int8], *, infrared: float, strip: float) -> Floats:
     factors: Floats = np.where(sources == IR, np.float32(infrared), np.float32(strip))
     return factors
-
-
-# MERGED
 
 
 def file_path(time: Time) -> str:

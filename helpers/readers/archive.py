@@ -230,9 +230,6 @@ def _complex(parts: Values, dtype: str) -> Values:
     return pairs
 
 
-# MERGED
-
-
 # Every kind of JSON value.
 ATTRIBUTES: dict[str, JSON] = {
     "text": "19 °C",
@@ -401,8 +398,6 @@ BEYOND: dict[str, WriteNode] = {
     "beyond/string": _strings,
     "beyond/consolidated": _consolidated,
 }
-
-# MERGED
 
 
 _BYTES = {"name": "bytes", "configuration": {"endian": "little"}}

@@ -24,7 +24,6 @@ import zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -150,8 +149,6 @@ READERS: dict[str, Read] = {
     "TensorStore": _read_tensorstore,
     "GDAL": _read_gdal,
 }
-
-# MERGED
 
 
 JAVASCRIPT = Path(__file__).parent.parent / "javascript"

@@ -157,9 +157,6 @@ def _database(parts: SplitResult) -> int:
     return int(named or 0)
 
 
-# MERGED
-
-
 CONNECT_TIMEOUT_S = 5.0
 SILENCE_TIMEOUT_S = 10.0
 RETRIES = 2

@@ -249,9 +249,6 @@ def _read_at_once(client: redis.Redis, requests: Sequence[tuple[str, ByteRequest
     return [value if exists else None for exists, value in zip(answers[::2], answers[1::2], strict=True)]
 
 
-# MERGED
-
-
 type Value = bytes | memoryview
 
 LARGEST_VALUE = 512 * 2**20

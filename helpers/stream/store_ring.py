@@ -15,7 +15,6 @@ from zarr.abc.store import RangeByteRequest
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import collect_aiterator, sync
 
-from helpers.stream.reader import News, Shown
 from helpers.stream.ring import (
     DOCUMENTS,
     EMPTY,
@@ -23,7 +22,9 @@ from helpers.stream.ring import (
     GROUP,
     NEWEST,
     TIME,
+    News,
     Ring,
+    Shown,
     documents_of,
     has_ended,
     label_range,
@@ -93,9 +94,6 @@ def _without_event_loop(store: Store) -> SupportsSyncStore | None:
     """Return the store if it can read and write at once; a wrapper says by an attribute whether what it wraps can."""
     can = hasattr(store, "get_sync") and hasattr(store, "set_sync") and getattr(store, "_supports_sync_io", True)
     return cast("SupportsSyncStore", store) if can else None
-
-
-# MERGED
 
 
 PAUSE_S = 0.05

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from zarr.abc.store import Store
 
-    from helpers.redis import RedisKeys, RedisStore, Value
-    from helpers.stream.ring import Labels, Ring
+    from helpers.redis import RedisKeys, Value
+    from helpers.stream.ring import Labels
 
 __all__ = ["END", "FrameWriter", "GuardedWrites", "Outcome", "RedisRingWriter"]
 
@@ -224,9 +224,6 @@ def _raise_first(answers: list[object]) -> None:
             raise answer
 
 
-# MERGED
-
-
 END = b"end"
 ATTEMPTS = 4
 ROOM_WAIT_S = 1.0
@@ -401,9 +398,6 @@ class RedisRingWriter:
 
     def _read(self, keys: list[str]) -> Found:
         return dict(zip(keys, self._keys.read([(key, None) for key in keys]), strict=True))
-
-
-# MERGED
 
 
 class FrameWriter:

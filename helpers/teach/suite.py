@@ -212,9 +212,6 @@ def _static(suite: type, name: str) -> Callable[..., object]:
     return attribute
 
 
-# MERGED
-
-
 _ELSEWHERE = """
 import pickle, sys
 from helpers.stream import read_bytes

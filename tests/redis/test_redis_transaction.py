@@ -24,8 +24,8 @@ from zarr.testing.store import StoreTests
 
 from helpers.redis import RedisStore, RedisTransaction
 from tests.processes import wait_for
+from tests.redis.test_redis_store import STATEFUL
 from tests.redis_servers import SECRET, error_of, losing_the_first_answer_to, real_redis, serving
-from tests.test_redis_store import STATEFUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from helpers.servers import ACCOUNT, ACCOUNT_KEY, AZURITE_MISSING, AzureServer, 
 from helpers.servers import azure as module
 from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive, zarr_array
 from tests.processes import runs, wait_for
-from tests.test_s3_server import obstore_store as s3_store
+from tests.servers.test_s3_server import obstore_store as s3_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from zarr.storage import FsspecStore, ObjectStore
 
 from helpers.servers import ACCOUNT, AZURITE_MISSING, S3Server, azure_program, azure_server, complaint, s3_server
 from tests.one_archive import STEPS
-from tests.test_azure_server import LEAVES_A_CONNECTION, UNCACHED, azure_store
+from tests.servers.test_azure_server import LEAVES_A_CONNECTION, UNCACHED, azure_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ FORGETFUL = """
 import contextlib
 from urllib.request import urlopen
 from helpers.servers import http_server
-from tests.test_http_server import hello
+from tests.servers.test_http_server import hello
 
 stack = contextlib.ExitStack()
 print(urlopen(stack.enter_context(http_server(hello))).read())

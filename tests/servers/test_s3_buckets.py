@@ -12,7 +12,7 @@ from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from werkzeug.test import Client
 
 from helpers.servers import Buckets, error_document
-from tests.test_s3_signature import SECRETS
+from tests.servers.test_s3_signature import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

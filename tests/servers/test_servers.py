@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers import servers
+import helpers.servers.__main__ as servers
 
 if TYPE_CHECKING:
     import pytest

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 import pytest
 
 from helpers.servers import Wire, WiredServer, http_server
-from tests.test_wire import Shelf
+from tests.servers.test_wire import Shelf
 
 
 def test_a_server_tells_what_its_wire_counted() -> None:

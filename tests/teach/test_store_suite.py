@@ -75,7 +75,7 @@ def by_test(outcomes: dict[str, str]) -> Counter[tuple[str, str]]:
 
 
 PROGRAM = """
-from tests.test_store_suite import BrokenStore, MemorySuite
+from tests.teach.test_store_suite import BrokenStore, MemorySuite
 
 class TestBroken(MemorySuite):
     __test__ = True
