@@ -156,23 +156,6 @@ def test_nothing_names_this_machine() -> None:
             assert match is None, f"{name} holds {match[0]!r}" if match else name
 
 
-def test_every_helper_has_its_tests() -> None:
-    """One test file for each module, of the same name."""
-    modules = {path.stem for path in (ROOT / "helpers").glob("[a-z]*.py")}
-    assert {f"test_{module}.py" for module in modules} <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
-
-
-def test_the_map_of_helpers_is_whole() -> None:
-    """`helpers/__init__.py` names each module once, below those that it imports when it is imported itself."""
-    text = (ROOT / "helpers" / "__init__.py").read_text(encoding="utf-8")
-    mapped = re.findall(r"^    (\w+)  ", text, flags=re.MULTILINE)
-    assert sorted(mapped) == sorted(path.stem for path in (ROOT / "helpers").glob("[a-z]*.py"))
-    for place, module in enumerate(mapped):
-        source = (ROOT / "helpers" / f"{module}.py").read_text(encoding="utf-8")
-        imported = set(re.findall(r"^from helpers\.(\w+) import", source, flags=re.MULTILINE))
-        assert imported <= set(mapped[:place]), module
-
-
 def test_actions_are_pinned() -> None:
     """Workflows use actions of a named release."""
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
