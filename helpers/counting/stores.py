@@ -1,18 +1,11 @@
-"""Stores that count requests and bytes, and that answer as slowly as one far away.
+"""Stores that count what zarr asks of a store, and that answer as slowly as one far away.
 
-Shows each request that zarr makes of a store, whichever of its methods it comes through.
+A store is keys and bytes, and each call to it is a request: on an object store, one HTTP request with its latency and
+its price. `CountingStore` counts the requests and bytes that reach the store it wraps; `SlowStore` makes each of them
+wait. Either wraps any zarr store, the other one included.
 
-`zarr.storage.WrapperStore` forwards every method to the wrapped store, so that a subclass which only
-overrides `get` misses the byte ranges, sizes, directories and synchronous calls that go past it.
-`RequestStore` closes those ways: every request, asynchronous or not, pays a toll exactly once.
-
-Makes each request to a store take its time.
-
-Counts what zarr asks of a store, and makes each request take its time.
-
-A store is keys and bytes, and each call to it is a request: on an object store, one HTTP request with its
-latency and its price. `CountingStore` counts the requests and bytes that reach the store it wraps;
-`SlowStore` makes each of them wait. Either wraps any zarr store, the other one included.
+`zarr.storage.WrapperStore` forwards every method to the wrapped store: a subclass that only overrides `get` misses the
+byte ranges, sizes, directories and synchronous calls that go past it. `RequestStore` closes those ways.
 """
 # ruff: noqa: D102 -- the docstrings of store methods are inherited
 
@@ -44,9 +37,9 @@ type RequestKind = Literal["read", "write", "delete", "list"]
 
 
 class RequestStore(WrapperStore[Store]):
-    """Wrap a store, and pay a toll for each request that an object store would get.
+    """Wrap a store, and notice each request that an object store would get.
 
-    Subclass it and define `toll`, which is called once for each request that succeeds, and for each size that
+    Subclass it and define `on_request`, which is called once for each request that succeeds, and for each size that
     is asked for, and returns the seconds that the request must wait.
 
     Parameters
@@ -70,7 +63,7 @@ class RequestStore(WrapperStore[Store]):
     --------
     >>> from zarr.storage import MemoryStore
     >>> class TalkingStore(RequestStore):
-    ...     def toll(self, kind, *, nbytes=0, times=1):
+    ...     def on_request(self, kind, *, nbytes=0, times=1):
     ...         print(kind, nbytes)
     ...         return 0.0
     >>> TalkingStore(MemoryStore()).get_sync("zarr.json")
@@ -78,8 +71,8 @@ class RequestStore(WrapperStore[Store]):
     """
 
     @abstractmethod
-    def toll(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:
-        """Account for requests of one kind.
+    def on_request(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:
+        """Take note of requests of one kind.
 
         Parameters
         ----------
@@ -111,21 +104,21 @@ class RequestStore(WrapperStore[Store]):
     async def is_empty(self, prefix: str) -> bool:
         # docstring inherited
         empty = await self._store.is_empty(prefix)
-        await self._pay("list")
+        await self._note("list")
         return empty
 
     async def clear(self) -> None:
         # docstring inherited
         keys = await _keys_under(self._store, "")
         await self._store.clear()
-        await self._pay("list")
-        await self._pay("delete", times=len(keys))
+        await self._note("list")
+        await self._note("delete", times=len(keys))
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         # docstring inherited
         value = await self._store.get(key, prototype, byte_range)
-        # The busiest path: `_pay` written out, which saves a coroutine.
-        if wait_s := self.toll("read", nbytes=0 if value is None else len(value)):
+        # The busiest path: `_note` written out, which saves a coroutine.
+        if wait_s := self.on_request("read", nbytes=0 if value is None else len(value)):
             await asyncio.sleep(wait_s)
         return value
 
@@ -138,18 +131,18 @@ class RequestStore(WrapperStore[Store]):
     async def exists(self, key: str) -> bool:
         # docstring inherited
         found = await self._store.exists(key)
-        await self._pay("read")
+        await self._note("read")
         return found
 
     async def set(self, key: str, value: Buffer) -> None:
         # docstring inherited
         await self._store.set(key, value)
-        await self._pay("write", nbytes=len(value))
+        await self._note("write", nbytes=len(value))
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         # docstring inherited
         await self._store.set_if_not_exists(key, value)
-        await self._pay("write", nbytes=len(value))
+        await self._note("write", nbytes=len(value))
 
     async def _set_many(self, values: Iterable[tuple[str, Buffer]]) -> None:
         # docstring inherited
@@ -158,23 +151,23 @@ class RequestStore(WrapperStore[Store]):
     async def delete(self, key: str) -> None:
         # docstring inherited
         await self._store.delete(key)
-        await self._pay("delete")
+        await self._note("delete")
 
     async def list(self) -> AsyncIterator[str]:
         # docstring inherited
-        await self._pay("list")
+        await self._note("list")
         async for key in self._store.list():
             yield key
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         # docstring inherited
-        await self._pay("list")
+        await self._note("list")
         async for key in self._store.list_prefix(prefix):
             yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         # docstring inherited
-        await self._pay("list")
+        await self._note("list")
         async for name in self._store.list_dir(prefix):
             yield name
 
@@ -183,8 +176,8 @@ class RequestStore(WrapperStore[Store]):
         # The wrapped store deletes: key by key, LocalStore would keep the empty directories.
         keys = await _keys_under(self._store, prefix)
         await self._store.delete_dir(prefix)
-        await self._pay("list")
-        await self._pay("delete", times=len(keys))
+        await self._note("list")
+        await self._note("delete", times=len(keys))
 
     async def _get_many(
         self, requests: Iterable[tuple[str, BufferPrototype, ByteRequest | None]]
@@ -194,61 +187,45 @@ class RequestStore(WrapperStore[Store]):
             yield key, value
 
     async def get_ranges(
-        self,
-        key: str,
-        byte_ranges: Sequence[ByteRequest | None],
-        *,
-        prototype: BufferPrototype,
-        max_concurrency: int | None = None,
-        max_gap_bytes: int | None = None,
-        max_coalesced_bytes: int | None = None,
+        self, key: str, byte_ranges: Sequence[ByteRequest | None], *, prototype: BufferPrototype, **limits: int | None
     ) -> AsyncIterator[Sequence[tuple[int, Buffer | None]]]:
         # docstring inherited
         # Store merges nearby ranges and asks our `get` for each; the wrapped store would ask past us.
-        limits = {
-            "max_concurrency": max_concurrency,
-            "max_gap_bytes": max_gap_bytes,
-            "max_coalesced_bytes": max_coalesced_bytes,
-        }
-        given = {name: limit for name, limit in limits.items() if limit is not None}
+        given: dict[str, int] = {name: limit for name, limit in limits.items() if limit is not None}
         async for group in Store.get_ranges(self, key, byte_ranges, prototype=prototype, **given):
             yield group
 
     async def getsize(self, key: str) -> int:
         # docstring inherited
-        await self._pay("read")
+        await self._note("read")
         return await self._store.getsize(key)
 
     # The same without an event loop. Store.get_ranges_sync asks our get_sync.
 
     def get_sync(
-        self,
-        key: str,
-        *,
-        prototype: BufferPrototype | None = None,
-        byte_range: ByteRequest | None = None,
+        self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         # docstring inherited
         value = super().get_sync(key, prototype=prototype, byte_range=byte_range)
-        self._pay_sync("read", nbytes=0 if value is None else len(value))
+        self._note_sync("read", nbytes=0 if value is None else len(value))
         return value
 
     def set_sync(self, key: str, value: Buffer) -> None:
         # docstring inherited
         super().set_sync(key, value)
-        self._pay_sync("write", nbytes=len(value))
+        self._note_sync("write", nbytes=len(value))
 
     def delete_sync(self, key: str) -> None:
         # docstring inherited
         super().delete_sync(key)
-        self._pay_sync("delete")
+        self._note_sync("delete")
 
-    async def _pay(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> None:
-        if wait_s := self.toll(kind, nbytes=nbytes, times=times):
+    async def _note(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> None:
+        if wait_s := self.on_request(kind, nbytes=nbytes, times=times):
             await asyncio.sleep(wait_s)
 
-    def _pay_sync(self, kind: RequestKind, *, nbytes: int = 0) -> None:
-        if wait_s := self.toll(kind, nbytes=nbytes):
+    def _note_sync(self, kind: RequestKind, *, nbytes: int = 0) -> None:
+        if wait_s := self.on_request(kind, nbytes=nbytes):
             time.sleep(wait_s)
 
 
@@ -280,10 +257,8 @@ class SlowStore(RequestStore):
 
     Raises
     ------
-    TypeError
-        If `latency_s` or `bandwidth_Bps` is not a number.
-    ValueError
-        If `latency_s` is negative or not finite, or `bandwidth_Bps` is not above 0.
+    TypeError, ValueError
+        If `latency_s` is not a finite number, 0 or more, or `bandwidth_Bps` not one above 0.
 
     Notes
     -----
@@ -306,7 +281,9 @@ class SlowStore(RequestStore):
 
     def __init__(self, store: Store, *, latency_s: float, bandwidth_Bps: float | None = None) -> None:  # noqa: N803
         super().__init__(store)
-        self._link = _Link(latency_s=latency_s, bandwidth_Bps=bandwidth_Bps)
+        self.latency_s = latency_s
+        self.bandwidth_Bps = bandwidth_Bps
+        self._link = _Link(latency_s, bandwidth_Bps)
 
     @classmethod
     async def open(cls, store_cls: type[Store], *args: Any, **kwargs: Any) -> Self:
@@ -326,17 +303,7 @@ class SlowStore(RequestStore):
         inner = super().__repr__().removeprefix("SlowStore(").removesuffix(")")
         return f"SlowStore({inner}, latency_s={self.latency_s}, bandwidth_Bps={self.bandwidth_Bps})"
 
-    @property
-    def latency_s(self) -> float:
-        """Seconds that each request waits."""
-        return self._link.latency_s
-
-    @property
-    def bandwidth_Bps(self) -> float | None:  # noqa: N802
-        """Bytes per second of the link; None is no limit."""
-        return self._link.bandwidth_Bps
-
-    def toll(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:  # noqa: ARG002
+    def on_request(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:  # noqa: ARG002
         # docstring inherited
         return self._link.wait_s(nbytes=nbytes, times=times)
 
@@ -345,12 +312,7 @@ class _Link:
     """The way to a store: its latency, and the moment at which its bytes so far have passed."""
 
     def __init__(self, latency_s: float, bandwidth_Bps: float | None) -> None:  # noqa: N803
-        require_number(
-            "latency_s",
-            latency_s,
-            ok=lambda x: 0 <= x < math.inf,
-            allowed="a finite number, 0 or more (100 ms: 0.1)",
-        )
+        require_number("latency_s", latency_s, ok=lambda x: 0 <= x < math.inf, allowed="finite, 0 or more")
         if bandwidth_Bps is not None:
             require_number("bandwidth_Bps", bandwidth_Bps, ok=lambda x: x > 0, allowed="above 0, or None for no limit")
         self.latency_s = latency_s
@@ -369,9 +331,6 @@ class _Link:
 
     def __reduce__(self) -> tuple[type[_Link], tuple[float, float | None]]:
         return _Link, (self.latency_s, self.bandwidth_Bps)
-
-
-_KINDS: tuple[RequestKind, ...] = ("read", "write", "delete", "list")
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -399,9 +358,9 @@ class Counts:
     bytes_written: int = 0
 
     def __str__(self) -> str:
-        out, into = format_nbytes(self.bytes_read), format_nbytes(self.bytes_written)
-        moved = f"{format_count(self.reads, 'read')} ({out}), {format_count(self.writes, 'write')} ({into})"
-        return f"{moved}, {format_count(self.deletes, 'delete')}, {format_count(self.lists, 'list')}"
+        reads = f"{format_count(self.reads, 'read')} ({format_nbytes(self.bytes_read)})"
+        writes = f"{format_count(self.writes, 'write')} ({format_nbytes(self.bytes_written)})"
+        return f"{reads}, {writes}, {format_count(self.deletes, 'delete')}, {format_count(self.lists, 'list')}"
 
     def __repr__(self) -> str:
         return f"<Counts: {self}>"
@@ -500,19 +459,10 @@ class CountingStore(RequestStore):
         return self._ledger.tally["write"][1]
 
     def reset(self) -> None:
-        """Set all counts to zero.
-
-        Examples
-        --------
-        >>> from zarr.storage import MemoryStore
-        >>> store = CountingStore(MemoryStore())
-        >>> store.reset()
-        >>> store.counts == Counts()
-        True
-        """
+        """Set all counts to zero, also those of copies."""
         self._ledger.reset()
 
-    def toll(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:
+    def on_request(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:
         # docstring inherited
         ledger = self._ledger
         tally = ledger.tally[kind]
@@ -527,7 +477,7 @@ class _Ledger:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.tally: dict[RequestKind, list[int]] = {kind: [0, 0] for kind in _KINDS}
+        self.tally: dict[RequestKind, list[int]] = {"read": [0, 0], "write": [0, 0], "delete": [0, 0], "list": [0, 0]}
 
     def reset(self) -> None:
         with self.lock:
@@ -537,8 +487,7 @@ class _Ledger:
     def counts(self) -> Counts:
         with self.lock:
             requests = {f"{kind}s": number for kind, (number, _) in self.tally.items()}
-            nbytes = {"bytes_read": self.tally["read"][1], "bytes_written": self.tally["write"][1]}
-        return Counts(**requests, **nbytes)
+            return Counts(**requests, bytes_read=self.tally["read"][1], bytes_written=self.tally["write"][1])
 
     def __reduce__(self) -> tuple[type[_Ledger], tuple[()]]:
         return _Ledger, ()

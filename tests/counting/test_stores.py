@@ -1,4 +1,4 @@
-"""Tests of helpers.counting: zarr's own conformance suite, and what is counted or waited for."""
+"""Tests of helpers.counting.stores: zarr's own conformance suite, and what is counted or waited for."""
 # ruff: noqa: D102 -- the suite documents its methods
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import pickle
 import re
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +16,23 @@ from zarr.abc.store import RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.buffer.cpu import Buffer
 from zarr.core.sync import sync
-from zarr.storage import LocalStore, MemoryStore
+from zarr.storage import LocalStore, MemoryStore, WrapperStore
 from zarr.testing.store import StoreTests
 
-from helpers.counting import CountingStore, Counts, SlowStore
+from helpers.counting import CountingStore, Counts, RequestStore, SlowStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PROTOTYPE = default_buffer_prototype()
 PACE = {"latency_s": 0.0001, "bandwidth_Bps": 1e9}
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
+# Methods that make no request: state, capabilities and copies of the store.
+NO_REQUEST = {
+    *("_check_writable", "_ensure_open", "_is_open", "_open", "_supports_sync_io", "_with_store", "close"),
+    *("open", "read_only", "supports_deletes", "supports_listing", "supports_writes", "with_read_only"),
+}
 
 
 # --- zarr's conformance suite, with each wrapper around each kind of store, and around the other wrapper ---
@@ -164,17 +171,12 @@ def test_a_missing_key_is_a_read_of_no_bytes(store: CountingStore, ask: str) -> 
     assert store.counts == Counts(reads=1)
 
 
-def test_asking_for_a_size_reads_no_bytes(store: CountingStore) -> None:
-    """Existence and size are a HEAD, even where the wrapped store has to read the value to know."""
-    assert sync(store.exists("b"))
-    assert sync(store.getsize("b")) == 6
-    assert store.counts == Counts(reads=2)
-
-
 def test_the_size_of_a_prefix_is_a_list_and_a_read_for_each_key(store: CountingStore) -> None:
-    """Sizes are asked for one by one, as zarr does by default."""
+    """Sizes are asked for one by one, and a size is a HEAD, even where the wrapped store has to read the value."""
     assert sync(store.getsize_prefix("a")) == 6
     assert store.counts == Counts(reads=2, lists=1)
+    assert sync(store.exists("b"))
+    assert store.counts == Counts(reads=3, lists=1)
 
 
 def test_many_values_are_as_many_reads(store: CountingStore) -> None:
@@ -218,17 +220,12 @@ def test_a_set_is_one_write_of_its_bytes(store: CountingStore) -> None:
 
 
 def test_deleting_a_directory_is_a_list_and_a_delete_for_each_key(store: CountingStore) -> None:
-    """An object store has no directories to delete at once."""
-    sync(store.delete("b"))
+    """An object store has no directories to delete at once, nor all of itself."""
     sync(store.delete("missing"))
     sync(store.delete_dir("a"))
-    assert store.counts == Counts(deletes=4, lists=1)
-
-
-def test_clearing_is_a_list_and_a_delete_for_each_key(store: CountingStore) -> None:
-    """Three keys are three deletes."""
-    sync(store.clear())
     assert store.counts == Counts(deletes=3, lists=1)
+    sync(store.clear())
+    assert store.counts == Counts(deletes=4, lists=2)
     assert sync(store.is_empty(""))
 
 
@@ -304,6 +301,8 @@ def test_opening_read_only_counts_for_the_same_store() -> None:
     store.reset()
     np.testing.assert_array_equal(z[:3], [1, 2, 3])
     assert store.reads == 2
+    store.reset()
+    assert z.store.counts == store.counts == Counts()  # type: ignore[attr-defined]
 
 
 def test_a_with_block_counts_for_the_same_store() -> None:
@@ -325,15 +324,6 @@ def test_a_pickled_copy_counts_for_itself(tmp_path: Path) -> None:
     assert copy.counts == Counts()
     assert copy.get_sync("a").to_bytes() == b"1"
     assert (copy.reads, local.reads) == (1, 0)
-
-
-def test_reset_sets_all_counts_to_zero(store: CountingStore) -> None:
-    """Also those of copies, which are the same counts."""
-    copy = store.with_read_only(True)
-    copy.get_sync("b")
-    assert store.reads == 1
-    store.reset()
-    assert copy.counts == store.counts == Counts()
 
 
 def test_each_count_has_an_attribute(store: CountingStore) -> None:
@@ -362,3 +352,93 @@ def test_a_count_reads_well() -> None:
     """A lesson ends a cell with it."""
     counts = Counts(reads=12_345, bytes_read=64_000_000, writes=1, bytes_written=512, deletes=2, lists=3)
     assert repr(counts) == "<Counts: 12,345 reads (64.0 MB), 1 write (512 B), 2 deletes, 3 lists>"
+
+
+# --- every request is noticed, whatever it comes through ---
+
+
+def test_no_way_past_the_count_is_left_open() -> None:
+    """Each method that WrapperStore forwards is overridden here, so that a new one in zarr is noticed."""
+    forwarded = {name for name, value in vars(WrapperStore).items() if not name.startswith("__") and callable(value)}
+    assert forwarded - NO_REQUEST <= set(vars(RequestStore))
+
+
+def test_a_deleted_directory_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The wrapped store deletes: key by key, LocalStore would keep the empty directory."""
+    store = CountingStore(LocalStore(tmp_path))
+    sync(store.set("a/b", Buffer.from_bytes(b"1")))
+    sync(store.delete_dir("a"))
+    assert list(tmp_path.iterdir()) == []
+    assert store.counts == Counts(writes=1, bytes_written=1, lists=1, deletes=1)
+
+
+def test_a_store_must_say_what_a_request_does() -> None:
+    """A subclass that does not would count nothing, silently."""
+    with pytest.raises(TypeError, match="abstract"):
+        RequestStore(MemoryStore())  # type: ignore[abstract]
+
+
+# --- what is waited for ---
+
+
+@pytest.fixture
+def clock() -> Callable[[], float]:
+    """Seconds since the test began."""
+    begin = time.perf_counter()
+    return lambda: time.perf_counter() - begin
+
+
+def test_a_request_waits_its_latency(clock: Callable[[], float]) -> None:
+    """One after the other, three requests wait three times, asynchronous or not."""
+    store = SlowStore(MemoryStore(), latency_s=0.02)
+    store.set_sync("a", Buffer.from_bytes(b"1"))
+    sync(store.get("a", PROTOTYPE))
+    store.delete_sync("a")
+    assert clock() >= 0.06
+
+
+def test_requests_wait_side_by_side(clock: Callable[[], float]) -> None:
+    """Ten requests are kept under way: thirty chunks wait about three times, not thirty."""
+    fast = MemoryStore()
+    zarr.create_array(fast, data=np.arange(1, 31), chunks=(1,))
+    z = zarr.open_array(SlowStore(fast, latency_s=0.1), mode="r")
+    before = clock()
+    _ = z[:]
+    assert 0.3 <= clock() - before < 1.5
+
+
+def test_bytes_share_one_link(clock: Callable[[], float]) -> None:
+    """Four values of 1 kB at 20 kB/s take 0.2 s, although they are asked for at once."""
+    store = SlowStore(MemoryStore(), latency_s=0, bandwidth_Bps=20_000)
+    sync(store._set_many((key, Buffer.from_bytes(bytes(1000))) for key in "abcd"))
+    assert clock() >= 0.2
+
+
+def test_deleting_a_directory_waits_for_each_key(clock: Callable[[], float]) -> None:
+    """A list and four deletes."""
+    keys: dict[str, Any] = {f"a/{i}": Buffer.from_bytes(b"1") for i in range(4)}
+    sync(SlowStore(MemoryStore(keys), latency_s=0.02).delete_dir("a"))
+    assert clock() >= 0.1
+
+
+def test_copies_of_a_slow_store_are_as_slow() -> None:
+    """Read-only and pickled copies keep latency and bandwidth; the first shares the link."""
+    store = SlowStore(MemoryStore(), latency_s=0.25, bandwidth_Bps=100.0)
+    for copy in (store.with_read_only(True), pickle.loads(pickle.dumps(store))):
+        assert (copy.latency_s, copy.bandwidth_Bps) == (0.25, 100.0)
+    assert store.with_read_only(True)._link is store._link
+
+
+@pytest.mark.parametrize(
+    ("pace", "error", "message"),
+    [
+        ({"latency_s": -1}, ValueError, "latency_s=-1 is not allowed. It must be finite, 0 or more"),
+        ({"latency_s": float("nan")}, ValueError, "latency_s=nan is not allowed"),
+        ({"latency_s": "100 ms"}, TypeError, "latency_s='100 ms' is a str. It must be a number"),
+        ({"latency_s": 0, "bandwidth_Bps": 0}, ValueError, "bandwidth_Bps=0 is not allowed. It must be above 0"),
+    ],
+)
+def test_a_pace_that_makes_no_sense_is_refused(pace: Any, error: type[Exception], message: str) -> None:
+    """The error names the value and what is allowed."""
+    with pytest.raises(error, match=re.escape(message)):
+        SlowStore(MemoryStore(), **pace)
