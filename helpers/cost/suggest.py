@@ -1,4 +1,4 @@
-"""Predicts what a selection of a chunked array costs, and suggests chunks for the way an array is read."""
+"""Suggests chunks for the way an array is read: those with which a mix of reads waits least."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from helpers.cost.plans import (
-    BANDWIDTH_BPS,
-    CONCURRENCY,
-    LATENCY_S,
-    ReadPlan,
-    WritePlan,
-    plan_picks,
-    plan_read,
-    plan_write,
-)
+from helpers.cost.plans import BANDWIDTH_BPS, CONCURRENCY, LATENCY_S, plan_picks
 from helpers.cost.selections import parse_grid, parse_selection
-from helpers.units import format_nbytes, format_seconds, require_number
+from helpers.units import format_nbytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
+    from helpers.cost.plans import ReadPlan
     from helpers.cost.selections import Grid, Selection, Sizes
 
-__all__ = ["ReadPlan", "Suggestion", "WritePlan", "plan_read", "plan_write", "suggest_chunks"]
+__all__ = ["Suggestion", "suggest_chunks"]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -101,8 +93,8 @@ def suggest_chunks(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As for `plan_read`; also if there are no reads, a weight is negative, all are 0, or not even one
-        element fits the target.
+        As for `plan_read`; also if there are no reads, their weights add up to nothing, or not even one element
+        fits the target.
 
     Notes
     -----
@@ -123,8 +115,10 @@ def suggest_chunks(
     [<Suggestion: chunks (23, 167, 250) of 3.8 MB, 1.0 s on average (815 ms, 1.2 s)>]
     """
     whole = parse_grid(shape, dtype, chunks=-1, shards=None)
-    weights = _weights(reads)
-    require_number("limit", limit, ok=lambda x: x >= 1, allowed="1 or more")
+    total = sum(weight for _, weight in reads)
+    if not total > 0:
+        msg = f"reads={reads!r} name no read with a weight above 0. Give at least one, such as (np.s_[0], 1)."
+        raise ValueError(msg)
     picks = [parse_selection(selection, whole.shape) for selection, _ in reads]
     found = []
     for chunks in _candidates(whole, target_nbytes):
@@ -133,21 +127,11 @@ def suggest_chunks(
         seconds = tuple(
             plan.seconds(latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, concurrency=concurrency) for plan in plans
         )
-        mean = sum(weight * each for weight, each in zip(weights, seconds, strict=True))
+        mean = sum(weight / total * each for (_, weight), each in zip(reads, seconds, strict=True))
         found.append(
             Suggestion(chunks=chunks, nbytes=grid.chunk_nbytes, seconds=mean, plans=plans, each_seconds=seconds)
         )
-    return _ranked(found, whole.shape)[: int(limit)]
-
-
-def _weights(reads: Sequence[tuple[Selection, float]]) -> list[float]:
-    for _, weight in reads:
-        require_number("weight", weight, ok=lambda x: 0 <= x < math.inf, allowed="finite, 0 or more")
-    total = sum(weight for _, weight in reads)
-    if not total:
-        msg = f"reads={reads!r} name no read with a weight above 0. Give at least one, such as (np.s_[0], 1)."
-        raise ValueError(msg)
-    return [weight / total for _, weight in reads]
+    return _ranked(found, whole.shape)[:limit]
 
 
 def _candidates(whole: Grid, target_nbytes: int) -> list[tuple[int, ...]]:

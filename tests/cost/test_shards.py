@@ -1,4 +1,4 @@
-"""Tests of helpers.cost: what zarr asks of a shard. That it is all zarr asks, test_planning counts."""
+"""Tests of helpers.cost.shards: what zarr asks of a shard. That it is all zarr asks, test_plans counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 import zarr
 from zarr.abc.store import RangeByteRequest
 from zarr.core._coalesce import coalesce_ranges
-from zarr.core.indexing import morton_order_coords
 
-from helpers.cost import ShardReads, parse_grid, parse_selection, read_shards
-from helpers.cost.shards import _codes, _Merging, _spans
+from helpers.cost.selections import parse_grid, parse_selection
+from helpers.cost.shards import ShardReads, _Merging, _spans, read_shards
 
 
 def reads(shape: Any, chunks: Any, shards: Any, selection: Any) -> ShardReads:
@@ -48,14 +47,6 @@ def test_a_shard_with_an_end_beyond_the_array_is_never_whole() -> None:
     """All that there is of it is read in two requests; this surprises."""
     assert reads(95, 10, 100, ...).requests == 1
     assert reads(89, 10, 100, ...).requests == 2
-
-
-@pytest.mark.parametrize("per_shard", [(5,), (4, 4), (3, 5), (1, 6, 2), (2, 3, 4, 5), (33, 2)])
-def test_chunks_lie_in_a_shard_in_the_order_in_which_zarr_writes_them(per_shard: tuple[int, ...]) -> None:
-    """Morton order, with sides that are no powers of two."""
-    stored = _codes(per_shard, tuple(range(size) for size in per_shard))
-    order = [_codes(per_shard, tuple((place,) for place in chunk))[0] for chunk in morton_order_coords(per_shard)]
-    assert stored.tolist() == order
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,4 +1,4 @@
-"""Tests of helpers.cost: suggested chunks are the best of their kind, and keep what they promise."""
+"""Tests of helpers.cost.suggest: suggested chunks are the best of their kind, and keep what they promise."""
 
 from __future__ import annotations
 
@@ -101,12 +101,8 @@ def test_what_is_predicted_is_what_is_counted() -> None:
     [
         ([], {}, ValueError, "name no read with a weight above 0"),
         ([(0, 0)], {}, ValueError, "name no read with a weight above 0"),
-        ([(0, -1)], {}, ValueError, "weight=-1 is not allowed. It must be finite, 0 or more"),
-        ([(0, "often")], {}, TypeError, "weight='often' is a str"),
-        ([(99, 1)], {}, IndexError, "index 99 out of bounds for dimension 0 with length 10"),
+        ([(99, 1)], {}, IndexError, "index out of bounds for dimension with length 10"),
         ([(0, 1)], {"target_nbytes": 7}, ValueError, "target_nbytes=7 does not fit one element of 8 bytes"),
-        ([(0, 1)], {"limit": 0}, ValueError, "limit=0 is not allowed. It must be 1 or more"),
-        ([(0, 1)], {"latency_s": -1}, ValueError, "latency_s=-1 is not allowed"),
     ],
 )
 def test_questions_without_an_answer_are_refused(reads: Any, options: Any, error: Any, message: str) -> None:
