@@ -15,12 +15,19 @@ endif
 PYTHON ?= $(shell for p in python3 python3.13 python3.14 python3.12 python py; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$p && break; done)
 PY := $(BIN)/python
+# Stamps: what the lessons need is installed; what tests and tools need besides.
 READY := $(VENV)/.zarr-notebooks-ready
+DEV_READY := $(VENV)/.zarr-notebooks-dev-ready
+# uv is much faster than pip, takes the same locks and is told pip's index, if another one than usual; where it fails, pip goes on.
+INDEX = $(or $(PIP_INDEX_URL),$(shell $(PY) -m pip config get global.index-url 2>/dev/null))
+UV = $(if $(INDEX),UV_DEFAULT_INDEX=$(INDEX)) $(PY) -m uv pip install --python $(PY)
+install = $(UV) $(1) || $(PY) -m pip install $(1)
 PYTEST := $(PY) -m pytest
 JOBS ?= 3
 COMPARE ?= --nbval
 COMPARED = -p tools.strict_nbval $(COMPARE) --nbval-current-env --nbval-cell-timeout 90
 # The files that take longest come first: at the end no worker waits for another.
+LESSON = $(wildcard notebooks/$(NB)*.ipynb tests/test_lesson_$(NB).py) tests/test_notebooks.py tests/test_stored_outputs.py
 LONGEST = $(wildcard notebooks/12_*.ipynb notebooks/08_*.ipynb notebooks/07_*.ipynb) notebooks tests/test_strict_nbval.py
 export PYTHONHASHSEED := 0
 
@@ -31,7 +38,7 @@ help:  ## list the targets
 lab: $(READY) redis  ## open JupyterLab on notebooks/ (PORT=8888 ARGS=--no-browser)
 	$(PY) -m jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ROOT_OPTION) $(if $(PORT),--port=$(PORT)) $(ARGS)
 
-test: $(READY) lint types style tests  ## lint, types, style, helper tests and every notebook, outputs compared
+test: $(DEV_READY) lint $(if $(NB),,types) style tests  ## run all checks and compare all outputs (NB=03 for one lesson, ARGS='-k redis')
 	@echo "== all passed"
 
 render: $(READY)  ## execute lessons and store their outputs (NB=03 for one, ARGS=--fresh to measure again)
@@ -50,43 +57,41 @@ newest:  ## run everything, comparing nothing, against the newest releases (in .
 
 newest-tests:
 	$(PY) -m pip install --upgrade --editable '.[dev]'
-	@$(PY) -c "import pathlib; pathlib.Path('$(READY)').touch()"
+	@$(PY) -c "import pathlib; [pathlib.Path(stamp).touch() for stamp in ('$(READY)', '$(DEV_READY)')]"
 	$(MAKE) unit notebooks VENV=$(VENV) COMPARE=--nbval-lax ARGS="--ignore=tests/test_project.py"
 
-lint: $(READY)
+lint: $(DEV_READY)
 	@echo "== ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 
-types: $(READY)
+types: $(DEV_READY)
 	@echo "== mypy"
 	@$(PY) -m mypy
 
-tests: $(READY) npm-if-possible
+tests: $(DEV_READY) npm-if-possible
 	@echo "== helper tests, and notebooks with their outputs compared"
 	@$(PYTEST) -q -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/browser $(COMPARED) \
-		$(LONGEST) tests helpers $(ARGS)
+		$(if $(NB),$(LESSON),$(LONGEST) tests helpers) $(ARGS)
 
-unit: $(READY) npm-if-possible
+unit: $(DEV_READY) npm-if-possible
 	@echo "== helper tests"
 	@$(PYTEST) -q -rs -n $(JOBS) --dist worksteal --ignore=tests/browser $(ARGS)
 
-notebooks: $(READY)
+notebooks: $(DEV_READY)
 	@echo "== notebooks, outputs compared"
 	@$(PYTEST) -q -n $(JOBS) --dist loadfile $(COMPARED) $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
 
-test-long: $(READY)  ## the tests that count: 10,000 selections and reads, 2,000 mutated files, 200 kills
+test-long: $(DEV_READY)  ## the tests that count: 10,000 selections and reads, 200 kills, xarray's own
 	PLAN_EXAMPLES=10000 STREAM_READS=10000 REDIS_KILLS=20 STATEFUL_EXAMPLES=200 RAIN_MUTATIONS=2000 APPEND_KILLS=200 \
-		COMMITS=25 PARALLEL_RACES=50 \
-		$(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_planning.py tests/test_selections.py tests/test_stream*.py \
-		tests/test_redis_store*.py tests/test_rain_mutations.py tests/test_append*.py tests/test_commits.py \
-		tests/test_parallel_writes.py
+		COMMITS=25 PARALLEL_RACES=50 XARRAY_SUITE=1 \
+		$(PYTEST) -q -n $(JOBS) --timeout 3600 $(addprefix tests/,append cost counting parallel rain redis stream) $(ARGS)
 
-browser: $(READY)  ## run lessons in a real browser (needs chromium)
-	$(PY) -m pip install --quiet --require-hashes -r tests/browser/requirements.lock
+browser: $(DEV_READY)  ## run lessons in a real browser (needs chromium)
+	$(call install,--quiet --require-hashes -r tests/browser/requirements.lock)
 	$(PYTEST) -q tests/browser
 
-lock: $(READY)  ## renew requirements.lock and what is made from it
+lock: $(DEV_READY)  ## renew the locks and what is made from it
 	$(PY) -m tools.locks
 
 slides: $(READY)  ## make slides of the talk, build/slides/00_see_why_zarr.html (needs Node.js 20 or later, for npm)
@@ -99,7 +104,7 @@ clean:  ## remove the environment and all caches
 	rm -rf .venv .venv-newest .venv-zarr2 servers/node_modules javascript/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY) redis npm-if-possible  ## only set everything up
+setup: $(DEV_READY) redis npm-if-possible  ## only set everything up
 
 redis: $(READY)
 	@$(PY) -m helpers.servers
@@ -126,10 +131,16 @@ check-python:
 
 $(READY): requirements.lock pyproject.toml
 	@$(MAKE) --no-print-directory check-python
-	@echo "== setting up $(VENV), once (a few minutes)"
+	@echo "== setting up $(VENV), once (about a minute)"
 	@test -x $(PY) || test -x $(PY).exe || $(PYTHON) -m venv $(VENV) || { echo "Python cannot make an environment here." \
 		"On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(PY) -m pip install --require-hashes -r requirements.lock
-	$(PY) -m pip install --no-deps --no-build-isolation --editable .
+	@awk '/^[a-z]/ {uv = /^uv==/} uv' requirements-dev.lock >$(VENV)/uv.lock
+	@$(PY) -m pip install --quiet --require-hashes -r $(VENV)/uv.lock || echo "== no uv here: pip takes a few minutes"
+	$(call install,--require-hashes -r requirements.lock)
+	$(call install,--no-deps --no-build-isolation --editable .)
 	@$(PY) -m jupyter labextension disable "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1 || true
 	@$(PY) -c "import pathlib; pathlib.Path('$(READY)').touch()"
+
+$(DEV_READY): $(READY) requirements-dev.lock
+	$(call install,--require-hashes -r requirements.lock -r requirements-dev.lock)
+	@$(PY) -c "import pathlib; pathlib.Path('$(DEV_READY)').touch()"

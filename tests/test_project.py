@@ -16,6 +16,7 @@ from tools import locks, readme
 
 ROOT = Path(__file__).parent.parent
 LOCK = locks.LOCK.read_text(encoding="utf-8")
+DEV_LOCK = locks.DEV_LOCK.read_text(encoding="utf-8")
 BROWSER_LOCK = locks.BROWSER_LOCK.read_text(encoding="utf-8")
 with (ROOT / "pyproject.toml").open("rb") as settings_file:
     SETTINGS = tomllib.load(settings_file)
@@ -50,17 +51,25 @@ def pinned(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pairs}
 
 
-def test_lock_has_what_pyproject_needs() -> None:
-    """Every requirement is pinned, to a version that it allows."""
+@pytest.mark.parametrize("extra", [None, "dev"])
+def test_locks_have_what_pyproject_needs(extra: str | None) -> None:
+    """Every requirement is pinned, to a version that it allows; what the lessons need is in the first lock alone."""
     project = SETTINGS["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    versions = pinned(LOCK)
+    needed = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    versions = pinned(LOCK + DEV_LOCK) if extra else pinned(LOCK)
     for requirement in map(Requirement, needed):
         version = versions.get(canonicalize_name(requirement.name), "nothing")
         assert requirement.specifier.contains(version if version != "nothing" else "0"), (
-            f"requirements.lock pins {requirement.name} to {version}, pyproject.toml needs "
-            f"{requirement.specifier}. Run `make lock`."
+            f"the lock pins {requirement.name} to {version}, pyproject.toml needs {requirement.specifier}: `make lock`."
         )
+
+
+def test_tools_of_the_tests_weigh_on_nobody_else() -> None:
+    """The second lock repeats nothing of the first, and neither conda nor Binder installs it."""
+    assert not set(locks.pins(DEV_LOCK)) & set(locks.pins(LOCK))
+    for package in ("mypy", "ruff", "hypothesis", "nbval", "uv"):
+        assert package in pinned(DEV_LOCK)
+        assert package not in pinned(LOCK)
 
 
 def test_dependencies_are_lower_bounds() -> None:
@@ -71,7 +80,7 @@ def test_dependencies_are_lower_bounds() -> None:
         assert operators == ({">=", "<"} if text.startswith("nbval") else {">="}), text
 
 
-@pytest.mark.parametrize("lock", [LOCK, BROWSER_LOCK], ids=["requirements.lock", "browser"])
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, BROWSER_LOCK], ids=["lessons", "dev", "browser"])
 def test_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
     """What is downloaded can be checked, from whichever index pip is set up for."""
     entries = re.split(r"\n(?=[a-z])", "\n".join(row for row in lock.splitlines() if not row.startswith("#")))
@@ -80,8 +89,8 @@ def test_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
 
 
 def test_browser_lock_agrees_with_the_lock() -> None:
-    """What both files pin has one version."""
-    versions, browser = pinned(LOCK), pinned(BROWSER_LOCK)
+    """What several files pin has one version."""
+    versions, browser = pinned(LOCK + DEV_LOCK), pinned(BROWSER_LOCK)
     assert {name: versions[name] for name in browser.keys() & versions} == {
         name: browser[name] for name in browser.keys() & versions
     }

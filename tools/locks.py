@@ -1,7 +1,9 @@
-"""Renews `requirements.lock` and the environments made from it: `python -m tools.locks`.
+"""Renews the lock files and the environments made from them: `python -m tools.locks`.
 
-``pyproject.toml`` says what is needed, ``requirements.lock`` pins it, and ``environment.yml`` (conda) and
-``binder/environment.yml`` repeat those pins. `environment` makes the text of the latter, and a test compares.
+``pyproject.toml`` says what is needed. ``requirements.lock`` pins what the lessons need,
+``requirements-dev.lock`` what tests and tools need besides: both are installed together. ``environment.yml``
+(conda) and ``binder/environment.yml`` repeat the pins of the first. `environment` makes their text, and a
+test compares.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
 BROWSER_LOCK = ROOT / "tests" / "browser" / "requirements.lock"
 ENVIRONMENT = ROOT / "environment.yml"
 BINDER_ENVIRONMENT = ROOT / "binder" / "environment.yml"
@@ -33,6 +36,13 @@ def pins(lock: str) -> list[str]:
             marker = f" ; {match['marker']}" if match["marker"] else ""
             found.append(f"{match['name']}=={match['version']}{marker}")
     return found
+
+
+def without(lock: str, other: str) -> str:
+    """Return the text of `lock` without what `other` pins for the same platforms."""
+    head, *entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)
+    there = set(pins(other))
+    return head + "".join(entry for entry in entries if not there.issuperset(pins(entry)))
 
 
 def environment(lock: str, *, editable: bool) -> str:
@@ -71,22 +81,8 @@ def write_environments() -> None:
 
 def compile_lock(source: Path, lock: Path, *options: str) -> None:
     """Resolve `source` for every platform and Python from 3.12 on, and write the pins with their hashes."""
-    command = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--universal",
-        "--python-version=3.12",
-    ]
-    command += [
-        "--generate-hashes",
-        "--no-emit-index-url",
-        "--no-annotate",
-        "--custom-compile-command=make lock",
-    ]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.12"]
+    command += ["--generate-hashes", "--no-emit-index-url", "--no-annotate", "--custom-compile-command=make lock"]
     names = [path.relative_to(ROOT).as_posix() for path in (source, lock)]
     subprocess.run([*command, *options, names[0], "-o", names[1]], cwd=ROOT, check=True)
 
@@ -95,8 +91,17 @@ def main(arguments: list[str]) -> int:
     """Renew all; ``--upgrade`` takes the newest releases, ``--environments`` leaves the lock as it is."""
     if "--environments" not in arguments:
         upgrade = ["--upgrade"] if "--upgrade" in arguments else []
-        compile_lock(ROOT / "pyproject.toml", LOCK, "--extra=dev", *upgrade)
-        compile_lock(BROWSER_LOCK.with_suffix(".in"), BROWSER_LOCK, "--constraints=requirements.lock", *upgrade)
+        compile_lock(ROOT / "pyproject.toml", LOCK, *upgrade)
+        compile_lock(ROOT / "pyproject.toml", DEV_LOCK, "--extra=dev", "--constraints=requirements.lock", *upgrade)
+        both = [path.read_text(encoding="utf-8") for path in (DEV_LOCK, LOCK)]
+        DEV_LOCK.write_text(without(*both), encoding="utf-8", newline="\n")
+        compile_lock(
+            BROWSER_LOCK.with_suffix(".in"),
+            BROWSER_LOCK,
+            "--constraints=requirements.lock",
+            "--constraints=requirements-dev.lock",
+            *upgrade,
+        )
     write_environments()
     return 0
 
