@@ -7,21 +7,20 @@ from helpers.rain.format import (
     LON,
     Header,
     file_name,
+    file_path,
     make_dataset,
     nominal_time,
     parse_header,
     require_name,
 )
-from helpers.rain.simulation import System, draw_rain, file_path, simulate, simulated_files, sources_at, systems_at
+from helpers.rain.simulation import simulate, simulated_files
 
 __all__ = [
     "FIELDS",
     "LAT",
     "LON",
     "Header",
-    "System",
     "decode",
-    "draw_rain",
     "encode",
     "file_name",
     "file_path",
@@ -31,6 +30,4 @@ __all__ = [
     "require_name",
     "simulate",
     "simulated_files",
-    "sources_at",
-    "systems_at",
 ]

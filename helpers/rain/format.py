@@ -47,6 +47,7 @@ __all__ = [
     "Header",
     "Time",
     "file_name",
+    "file_path",
     "make_dataset",
     "nominal_time",
     "parse_header",
@@ -135,6 +136,32 @@ def file_name(time: Time) -> str:
     step = nominal_time(time)
     version = "7R2" if step < _RENAMED else "7"
     return f"3B42RT.{step.item():%Y%m%d%H}.{version}.bin.gz"
+
+
+def file_path(time: Time) -> str:
+    """Return where the file of a step lay on the provider's server.
+
+    Parameters
+    ----------
+    time : str, datetime.datetime or numpy.datetime64
+        The step, 00, 03, …, 21 UTC.
+
+    Returns
+    -------
+    str
+        The path, from the provider's address on.
+
+    Raises
+    ------
+    ValueError
+        If the time is not a step of 3B42RT.
+
+    Examples
+    --------
+    >>> file_path("2015-03-11T15")
+    '3B42RT/2015/03/3B42RT.2015031115.7.bin.gz'
+    """
+    return f"3B42RT/{nominal_time(time).item():%Y/%m}/{file_name(time)}"
 
 
 def require_name(name: str, time: np.datetime64) -> None:
