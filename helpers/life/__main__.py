@@ -1,7 +1,5 @@
-"""Is the program `python -m helpers.life`."""
-
-import sys
+"""The program `python -m helpers.life`."""
 
 from helpers.life.program import main
 
-sys.exit(main(sys.argv[1:]))
+raise SystemExit(main())

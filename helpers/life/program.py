@@ -1,55 +1,64 @@
-"""Runs Conway's Game of Life on a torus; `python -m helpers.life` streams it into Redis."""
+"""Runs Life: as a function that publishes frames, as a program that streams them into Redis, found or started.
+
+What needs Redis and Zarr imports them when it is called: Life itself does without.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
+import contextlib
+import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from helpers.life.grids import PATTERNS, place, random_grid, require_cells, step
-from helpers.units import is_integer, require_number
+from helpers.life.grids import PATTERNS, place, random_grid, require_grid, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
-__all__ = ["PATTERNS", "Writer", "place", "random_grid", "run", "step"]
+    from helpers.redis import RedisStore
+    from helpers.stream import FrameReader
 
+    type Cells = npt.NDArray[np.uint8]
 
+__all__ = ["ensure_life", "main", "run"]
+
+SEED = 7
+OPTIONS = ("--shape", "128", "128", "--fps", "10", "--slots", "100", "--quiet")
+START_S = 30  # how long a program may take to publish its first frame
+PULSE_S = 2  # a stream without a new frame for so long does not run
 _STIR_EVERY = 100  # steps
 _STIR_AREA, _STIR_SIDE = 10_000, 8  # cells that share one patch, and the length of its sides
 _NAP_S = 0.05  # how long a stop can go unnoticed
 _ARREARS_S = 1.0  # how much lost time is made good at most
 
-type _Cells = npt.NDArray[np.uint8]
-
 
 class Writer(Protocol):
-    """Take frames, as `helpers.stream.FrameWriter` does, or a list."""
+    """What `run` publishes to, as `helpers.stream.FrameWriter` or a list."""
 
-    def append(self, frame: _Cells, /) -> object:
+    def append(self, frame: Cells, /) -> object:
         """Publish one frame."""
 
 
 def run(
     writer: Writer,
-    grid: npt.NDArray[np.bool] | npt.NDArray[np.uint8],
+    grid: npt.NDArray[np.bool] | Cells,
     *,
     steps: int | None = None,
     fps: float | None = None,
     stir_seed: int | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: bool = False,
-) -> _Cells:
+) -> Cells:
     """Publish a grid and the generations that follow it.
 
     Parameters
@@ -59,9 +68,9 @@ def run(
     grid : numpy.ndarray of bool or uint8
         The first frame, of shape (rows, columns).
     steps : int, optional
-        Frames to publish in all, at least 1; without it there is no end.
+        Frames to publish in all; without it there is no end.
     fps : float, optional
-        Frames per second; without it as fast as `writer` takes them.
+        Frames per second; without it, or with 0, as fast as `writer` takes them.
     stir_seed : int, optional
         Stir the grid now and then, the same way for the same seed. Without it Life goes its way, and settles.
     stop : callable, optional
@@ -77,8 +86,8 @@ def run(
 
     Raises
     ------
-    TypeError, ValueError
-        If `step` does not take `grid`, or `steps` or `fps` is no number above 0.
+    ValueError
+        If `step` does not take `grid`.
 
     Notes
     -----
@@ -93,8 +102,7 @@ def run(
     >>> [int(frame.sum()) for frame in frames]
     [5, 6, 7, 9, 8, 9, 12, 11]
     """
-    require_cells(grid)
-    _require_pace(steps, fps)
+    require_grid(grid)
     last = grid.astype(np.uint8)
     frames = islice(_generations(last, stir_seed), steps)
     with tqdm(total=steps, desc="life", unit=" frames", disable=not progress) as bar:
@@ -104,57 +112,93 @@ def run(
     return last
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Stream Life into Redis until SIGINT or SIGTERM; return 1 when no server takes it, else 0."""
+@contextlib.contextmanager
+def ensure_life() -> Iterator[FrameReader]:
+    """Give a reader of a stream of Life for as long as a `with` block lasts.
+
+    The stream is the one under the prefix ``life`` in the Redis that the environment variable ``REDIS_URL`` names, or
+    without it in the one on port 7777 of this machine. If none runs there, a Redis and the program ``python -m
+    helpers.life`` are started: 128 x 128 cells, 10 frames a second, without end. They end with the block.
+
+    Yields
+    ------
+    helpers.stream.FrameReader
+        Of a stream that runs.
+
+    Raises
+    ------
+    RuntimeError
+        If the program ends, or publishes nothing for 30 s, instead of streaming.
+
+    Notes
+    -----
+    In a Redis that was found nothing is written. What was started is gone when this Python is gone, even if it is
+    killed: see `helpers.servers`.
+
+    Examples
+    --------
+    >>> with ensure_life() as reader:
+    ...     frames = reader.follow()
+    ...     first, second = next(frames), next(frames)
+    ...     frames.close()
+    >>> bool(second.time > first.time)
+    True
+    """
+    from helpers.redis import DEFAULT_URL, RedisStore
+    from helpers.servers import guarded_program, redis_server
+    from helpers.stream import FrameReader
+
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(RedisStore(os.environ.get("REDIS_URL") or DEFAULT_URL, prefix="life"))
+        if not _streams(store):
+            server = stack.enter_context(redis_server())
+            store = stack.enter_context(RedisStore(server.url, prefix="life"))
+            arguments = ("-m", "helpers.life", "--url", server.url, *OPTIONS)
+            program = stack.enter_context(guarded_program(Path(sys.executable), arguments))
+            deadline = time.monotonic() + START_S
+            while not store.keys.exists("frames/c/0/0/0"):
+                if program.ended(within_s=0.05) or time.monotonic() > deadline:
+                    msg = f"Life does not stream. It says:\n{program.said()}"
+                    raise RuntimeError(msg)
+        yield stack.enter_context(FrameReader(store))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Stream Life into Redis until SIGINT or SIGTERM; return 1 when that cannot be done, else 0."""
     with _signals() as stop:
-        options, grid = _options(arguments)
+        options = _options(arguments)
         from helpers.redis import RedisStore
         from helpers.stream import FrameWriter
 
+        stir_seed = SEED if options.pattern == "random" else None
+        pace = {"steps": options.steps, "fps": options.fps}
         try:
+            grid = random_grid(options.shape, seed=SEED)
+            if options.pattern != "random":
+                grid = place(np.zeros_like(grid), options.pattern)
             with (
                 RedisStore(options.url, prefix=options.prefix) as store,
                 FrameWriter(store, grid.shape, slots=options.slots) as writer,
             ):
-                run(
-                    writer,
-                    grid,
-                    steps=options.steps,
-                    fps=options.fps or None,
-                    stir_seed=options.seed if options.stir else None,
-                    stop=stop,
-                    progress=not options.quiet,
-                )
+                run(writer, grid, **pace, stir_seed=stir_seed, stop=stop, progress=not options.quiet)
         except (OSError, ValueError) as error:
             print(error, file=sys.stderr)
             return 1
     return 0
 
 
-def _require_pace(steps: int | None, fps: float | None) -> None:
-    if steps is not None and not (is_integer(steps) and steps >= 1):
-        msg = f"steps={steps!r} is not allowed. It must be a whole number, 1 or more, or None for no end."
-        raise ValueError(msg)
-    if fps is not None:
-        require_number("fps", fps, ok=lambda x: 0 < x < math.inf, allowed="above 0 and finite, or None for no limit")
-
-
-def _generations(grid: _Cells, stir_seed: int | None) -> Iterator[_Cells]:
-    rng = None if stir_seed is None else np.random.default_rng(stir_seed)
+def _generations(grid: Cells, stir_seed: int | None) -> Iterator[Cells]:
+    rng = np.random.default_rng(stir_seed)
     for age in count(1):
         yield grid
         grid = step(grid)
-        if rng is not None and age % _STIR_EVERY == 0:
-            _stir(grid, rng)
+        if stir_seed is not None and age % _STIR_EVERY == 0:
+            for _ in range(max(grid.size // _STIR_AREA, 1)):
+                rows, columns = ((rng.integers(n) + np.arange(_STIR_SIDE)) % n for n in grid.shape)
+                grid[np.ix_(rows, columns)] = rng.integers(2, size=(_STIR_SIDE, _STIR_SIDE))
 
 
-def _stir(grid: _Cells, rng: np.random.Generator) -> None:
-    for _ in range(max(grid.size // _STIR_AREA, 1)):
-        rows, columns = ((rng.integers(n) + np.arange(_STIR_SIDE)) % n for n in grid.shape)
-        grid[np.ix_(rows, columns)] = rng.integers(2, size=(_STIR_SIDE, _STIR_SIDE))
-
-
-def _paced(frames: Iterable[_Cells], fps: float | None, stop: Callable[[], bool]) -> Iterator[_Cells]:
+def _paced(frames: Iterable[Cells], fps: float | None, stop: Callable[[], bool]) -> Iterator[Cells]:
     due = time.monotonic()
     for frame in frames:
         while not stop() and (wait_s := due - time.monotonic()) > 0:
@@ -162,11 +206,22 @@ def _paced(frames: Iterable[_Cells], fps: float | None, stop: Callable[[], bool]
         if stop():
             return
         yield frame
-        if fps is not None:
+        if fps:
             due = max(due + 1 / fps, time.monotonic() - _ARREARS_S)
 
 
-@contextmanager
+def _streams(store: RedisStore) -> bool:
+    """Return whether frames come in: the newest one, which may be old, and another."""
+    from helpers.stream import FrameReader
+
+    try:
+        with FrameReader(store) as reader, contextlib.closing(reader.follow(timeout_s=PULSE_S)) as frames:
+            return len(list(islice(frames, 2))) == 2
+    except OSError:  # no Redis, no stream, no frame in time
+        return False
+
+
+@contextlib.contextmanager
 def _signals() -> Iterator[Callable[[], bool]]:
     """Note SIGINT and SIGTERM instead of dying of them; what is yielded says whether one came."""
     came: list[int] = []
@@ -178,28 +233,15 @@ def _signals() -> Iterator[Callable[[], bool]]:
             signal.signal(each, action)
 
 
-def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, _Cells]:
-    """Read the arguments, and make the grid that they ask for."""
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m helpers.life", description="Stream Conway's Game of Life into Redis.")
     add = parser.add_argument
     add("--url", default="redis://127.0.0.1:7777", help="the server (%(default)s)")
     add("--prefix", default="life", help="what the keys begin with (%(default)s)")
     add("--shape", nargs=2, type=int, default=(512, 512), metavar=("ROWS", "COLUMNS"), help="cells (512 512)")
-    names = ["random", *PATTERNS]
-    add("--pattern", choices=names, default=names[0], metavar="NAME", help=f"{', '.join(names)} (%(default)s)")
-    add("--density", type=float, default=0.3, help="share of random cells that are alive (%(default)s)")
-    add("--seed", type=int, default=7, help="of everything random (%(default)s)")
-    add("--stir", action=argparse.BooleanOptionalAction, help="lest Life settle (the default with --pattern random)")
+    add("--pattern", choices=["random", *PATTERNS], default="random", metavar="NAME", help="%(choices)s (%(default)s)")
     add("--fps", type=float, default=30.0, help="frames per second (%(default)s); 0: as fast as possible")
     add("--steps", type=int, help="frames in all (no end)")
     add("--slots", type=int, default=200, help="frames that are kept (%(default)s)")
     add("--quiet", action="store_true", help="show no progress")
-    options = parser.parse_args(arguments)
-    random = options.pattern == "random"
-    options.stir = random if options.stir is None else options.stir
-    try:
-        _require_pace(options.steps, options.fps or None)
-        grid = random_grid(tuple(options.shape), seed=options.seed, density=options.density if random else 0)
-        return options, grid if random else place(grid, options.pattern)
-    except ValueError as error:
-        parser.error(str(error))
+    return parser.parse_args(arguments)

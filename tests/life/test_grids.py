@@ -1,4 +1,4 @@
-"""Tests of helpers.life: the rule on the torus, and the grids it starts from."""
+"""Tests of helpers.life.grids: the rule on the torus, known patterns, and the grids it starts from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.life import place, random_grid, require_cells, step
+from helpers.life import place, random_grid, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     type Grid = npt.NDArray[np.uint8]
 
 GRIDS = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 1))
-NOT_GRIDS: list[tuple[Any, type[Exception], str]] = [
-    ([[0, 1]], TypeError, "the grid is a list. It must be a NumPy array"),
-    (np.zeros((3, 3)), TypeError, "the grid holds float64. It must hold bool or uint8: `grid.astype('uint8')`"),
-    (np.zeros((3, 3), int), TypeError, "the grid holds int64"),
-    (np.zeros(3, np.uint8), ValueError, "the grid has shape (3,). It needs two dimensions, rows and columns"),
-    (np.zeros((2, 2, 2), bool), ValueError, "the grid has shape (2, 2, 2)"),
-    (np.zeros((0, 4), bool), ValueError, "the grid has shape (0, 4)"),
-    (np.array([[0, 255]], np.uint8), ValueError, "the grid holds 255. A cell is 0 (dead) or 1 (alive)"),
+NOT_GRIDS: list[tuple[Any, str]] = [
+    ([[0, 1]], "a list of int64, shape (1, 2)"),
+    (np.zeros((3, 3)), "a ndarray of float64"),
+    (np.zeros(3, np.uint8), "shape (3,)"),
+    (np.zeros((0, 4), bool), "shape (0, 4)"),
+    (np.array([[0, 255]], np.uint8), "in which a dead cell is 0 and a living one 1"),
 ]
 
 
@@ -48,6 +46,18 @@ def by_loops(grid: Grid) -> Grid:
     return following
 
 
+def alone(name: str, side: int) -> Grid:
+    """Return a square grid with one pattern in the middle."""
+    return place(np.zeros((side, side), np.uint8), name)
+
+
+def after(grid: Grid, steps: int) -> Grid:
+    """Return the grid that many steps later."""
+    for _ in range(steps):
+        grid = step(grid)
+    return grid
+
+
 @given(GRIDS)
 def test_a_step_is_what_the_rule_says(grid: Grid) -> None:
     """For all small shapes, in which a cell can be its own neighbour."""
@@ -63,11 +73,11 @@ def test_every_grid_of_a_small_shape_steps_as_the_rule_says(shape: tuple[int, in
         assert np.array_equal(step(grid), by_loops(grid))
 
 
-@pytest.mark.parametrize("shape", [(37, 100), (64, 64), (1, 1000), (200, 2)])
+@pytest.mark.parametrize("shape", [(37, 100), (1, 1000), (200, 2)])
 def test_larger_grids_step_as_the_rule_says(shape: tuple[int, int]) -> None:
-    """Over twenty generations, from a random grid."""
+    """Over a few generations, from a random grid."""
     grid = random_grid(shape, seed=7)
-    for _ in range(2 if grid.size > 1000 else 20):
+    for _ in range(3):
         following = step(grid)
         assert np.array_equal(following, by_loops(grid))
         grid = following
@@ -91,32 +101,21 @@ def test_no_direction_is_special(turn: Callable[[Grid], Grid], grid: Grid) -> No
 def test_bool_and_uint8_agree(grid: Grid) -> None:
     """Each comes back as it was given, in a new array; what was given stays."""
     before = grid.copy()
+    before.flags.writeable = grid.flags.writeable = False
     cells, truths = step(grid), step(grid.astype(bool))
-    assert cells.dtype == np.uint8
-    assert truths.dtype == np.bool
+    assert [cells.dtype, truths.dtype] == ["uint8", "bool"]
     assert np.array_equal(cells, truths)
-    assert cells.max() <= 1
     assert not np.shares_memory(cells, grid)
     assert cells.flags.c_contiguous
     assert cells.flags.writeable
     assert np.array_equal(grid, before)
 
 
-def test_a_step_reads_views_and_read_only_arrays() -> None:
-    """Every second cell of a larger array, in Fortran order, not writeable."""
-    large = np.asfortranarray(random_grid((20, 30), seed=7))
-    view = large[::2, ::3]
-    view.flags.writeable = False
-    assert np.array_equal(step(view), step(view.copy()))
-
-
-@pytest.mark.parametrize(("grid", "error", "message"), NOT_GRIDS)
-@pytest.mark.parametrize("use", [require_cells, step, lambda grid: place(grid, "#")])
-def test_what_is_no_grid_is_refused(
-    use: Callable[[Any], object], grid: Any, error: type[Exception], message: str
-) -> None:
+@pytest.mark.parametrize(("grid", "message"), NOT_GRIDS)
+@pytest.mark.parametrize("use", [step, lambda grid: place(grid, "o!")])
+def test_what_is_no_grid_is_refused(use: Callable[[Any], object], grid: Any, message: str) -> None:
     """The error names what was given and what is needed."""
-    with pytest.raises(error, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         use(grid)
 
 
@@ -130,54 +129,35 @@ def test_a_random_grid_is_made_by_its_seed() -> None:
     assert grid.mean() == pytest.approx(0.2, abs=0.01)
 
 
-def test_a_random_grid_may_be_empty_or_full() -> None:
-    """At the ends of what is allowed."""
-    assert random_grid((30, 30), seed=7, density=0).sum() == 0
-    assert random_grid((30, 30), seed=7, density=1).sum() == 900
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error", "message"),
-    [
-        ({"shape": (0, 5)}, ValueError, "shape=(0, 5) is not allowed. It must be rows and columns, each 1 or more"),
-        ({"shape": (5,)}, ValueError, "shape=(5,)"),
-        ({"shape": 5}, ValueError, "shape=5"),
-        ({"shape": (5.0, 5)}, ValueError, "shape=(5.0, 5)"),
-        ({"seed": -1}, ValueError, "seed=-1 is not allowed. It must be 0 or more"),
-        ({"seed": "x"}, TypeError, "seed='x' is a str"),
-        ({"density": 1.5}, ValueError, "density=1.5 is not allowed. It must be from 0 to 1"),
-        ({"density": float("nan")}, ValueError, "density=nan"),
-        ({"density": "half"}, TypeError, "density='half' is a str"),
-    ],
-)
-def test_a_random_grid_that_makes_no_sense_is_refused(
-    wrong: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    """The error names the value and what is allowed."""
-    right: dict[str, Any] = {"shape": (5, 5), "seed": 7}
-    with pytest.raises(error, match=re.escape(message)):
-        random_grid(**right | wrong)
-
-
 @given(GRIDS, st.integers(-20, 20), st.integers(-20, 20))
 @example(np.zeros((1, 1), np.uint8), 0, 0)
 def test_a_pattern_wraps_around_the_torus(grid: Grid, row: int, column: int) -> None:
     """What is placed at a place is what is placed at the origin of the moved grid; the given grid stays."""
-    picture = "#." if grid.shape[1] > 1 else "#"
+    cells = [1, 0] if grid.shape[1] > 1 else [1]
     before = grid.copy()
-    placed = place(grid, picture, at=(row, column))
+    placed = place(grid, "ob!" if len(cells) == 2 else "o!", at=(row, column))
     moved = np.roll(grid, (-row, -column), axis=(0, 1))
-    moved[0, : len(picture)] = [letter == "#" for letter in picture]
+    moved[0, : len(cells)] = cells
     assert np.array_equal(placed, np.roll(moved, (row, column), axis=(0, 1)))
     assert np.array_equal(grid, before)
     assert not np.shares_memory(placed, grid)
 
 
 def test_a_pattern_is_placed_in_the_middle_and_keeps_the_dtype() -> None:
-    """Without a place, in a grid of bool; the whole picture counts, its dead cells too."""
-    placed = place(np.ones((4, 5), bool), "#.#")
+    """Without a place, in a grid of bool; the whole rectangle counts, its dead cells too."""
+    placed = place(np.ones((4, 5), bool), "obo!")
     assert placed.dtype == np.bool
     assert placed.tolist() == [[True] * 5, [True, True, False, True, True], [True] * 5, [True] * 5]
+
+
+def test_run_lengths_are_decoded() -> None:
+    """Dead cells at the end of a row are left out, and an empty row is one more ``$``."""
+    assert place(np.ones((4, 4), np.uint8), "2bo$o2$b2o!", at=(0, 0)).tolist() == [
+        [0, 0, 1, 1],
+        [1, 0, 0, 1],
+        [0, 0, 0, 1],
+        [0, 1, 1, 1],
+    ]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
@@ -187,8 +167,51 @@ def test_a_pattern_that_does_not_fit_is_refused(shape: tuple[int, int]) -> None:
         place(np.zeros(shape, np.uint8), "glider")
 
 
-@pytest.mark.parametrize("at", [(1,), (1, 2, 3), 1, (0.5, 1)])
-def test_a_place_that_is_none_is_refused(at: Any) -> None:
-    """It takes a row and a column."""
-    with pytest.raises(ValueError, match=re.escape(f"at={at} is not allowed. It must be a row and a column")):
-        place(np.zeros((5, 5), np.uint8), "glider", at=at)
+@pytest.mark.parametrize("pattern", ["glidr", "", "!", "2x"])
+def test_an_unknown_name_is_told_the_known_ones(pattern: str) -> None:
+    """And how else to give a pattern."""
+    with pytest.raises(ValueError, match=r"no pattern is called .* There are block, .*diehard; or give one in run-len"):
+        place(np.zeros((9, 9), np.uint8), pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "period"), [("block", 1), ("beehive", 1), ("blinker", 2), ("toad", 2), ("beacon", 2), ("pulsar", 3)]
+)
+def test_still_lives_and_oscillators_come_back(name: str, period: int) -> None:
+    """After its period a pattern is as it was, and not before."""
+    first = alone(name, 20)
+    same = [np.array_equal(after(first, age), first) for age in range(1, period + 1)]
+    assert same == [False] * (period - 1) + [True]
+
+
+@pytest.mark.parametrize(("name", "way"), [("glider", (1, 1)), ("lightweight-spaceship", (0, -2))])
+@given(row=st.integers(-20, 20), column=st.integers(-20, 20))
+def test_spaceships_move_every_four_steps(name: str, way: tuple[int, int], row: int, column: int) -> None:
+    """Wherever they begin, over the edges too."""
+    grid = place(np.zeros((11, 13), np.uint8), name, at=(row, column))
+    assert np.array_equal(after(grid, 4), np.roll(grid, way, axis=(0, 1)))
+
+
+def test_the_gun_shoots_a_glider_every_thirty_steps() -> None:
+    """The gun itself comes back, and five more cells are alive."""
+    first = grid = place(np.zeros((100, 100), np.uint8), "gosper-gun", at=(5, 5))
+    for shot in range(1, 5):
+        grid = after(grid, 30)
+        assert np.array_equal(grid[5:14, 5:41], first[5:14, 5:41])
+        assert grid.sum() == first.sum() + 5 * shot
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "populations"),
+    [
+        ("r-pentomino", 640, {0: 5, 1102: 118, 1103: 116, 1104: 116}),  # stable from 1103 on, 6 gliders among them
+        ("diehard", 100, {0: 7, 129: 2, 130: 0}),
+        ("acorn", 300, {0: 7, 1: 8, 2: 10}),  # it grows for 5206 steps, too long for a test
+    ],
+)
+def test_small_patterns_live_as_long_as_they_are_known_to(name: str, side: int, populations: dict[int, int]) -> None:
+    """Their populations after some steps."""
+    grid, age = alone(name, side), 0
+    for at, cells in populations.items():
+        grid, age = after(grid, at - age), at
+        assert grid.sum() == cells
