@@ -28,8 +28,8 @@ from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 from zarr.testing.stateful import ZarrStoreStateMachine
 
 from helpers.counting import CountingStore
-from helpers.stream import list_keys, read_bytes, write_bytes
 from helpers.teach import run_suite
+from tests.store_bytes import list_keys, read_bytes, write_bytes
 from tools.lessons import NOTEBOOKS
 
 if TYPE_CHECKING:

@@ -1,29 +1,25 @@
-"""Connections to Redis: addresses without secrets, and errors in one sentence.
+"""Connections to one Redis that a process shares, and its errors as built-in ones that say what to do.
 
-Checks the URL of a Redis, and says its address without the secrets in it.
-
-Connects to Redis: shares connections, bounds every wait, and says what went wrong in one sentence.
-
-`helpers.redis` is built on it. One pool of connections serves all stores of a process that use the same
-URL; it reconnects when the server comes back. A forked child makes its own.
+One pool of connections serves all stores of a process that use the same URL; it reconnects when the server comes back.
+A forked child makes its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import math
 import os
 import sys
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import redis
 from redis import exceptions
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.connection import parse_url
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -32,20 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["clear_errors", "connect", "in_thread", "public_address"]
 
-
-SCHEMES = ("redis", "rediss", "unix")
-PORT = 6379
-OPTIONS = (
-    "db",
-    "health_check_interval",
-    "max_connections",
-    "password",
-    "socket_connect_timeout",
-    "socket_keepalive",
-    "socket_timeout",
-    "username",
-)
-LONGEST_TIMEOUT_S = 1e6
+CONNECT_TIMEOUT_S = 5.0
+SILENCE_TIMEOUT_S = 10.0
+RETRIES = 2
+READ_SIZE = 2**20  # of 256 KiB values, twice as many a second are read as with redis-py's 64 KiB
+CONNECTIONS = 2**31
 
 
 def public_address(url: str) -> str:
@@ -72,96 +59,28 @@ def public_address(url: str) -> str:
     --------
     >>> public_address("redis://ada:engine@localhost:7777")
     'redis://localhost:7777/0'
-    >>> public_address("unix:///run/redis.sock?db=2")
-    'unix:///run/redis.sock/2'
     """
-    parts = _split(url)
-    _check_options(parts)
-    database = _database(parts)
-    if parts.scheme == "unix":
-        return f"unix://{unquote(parts.path)}/{database}"
-    host = parts.hostname or "localhost"
+    options = _options(url)
+    scheme, database = url.split("://", maxsplit=1)[0], options.get("db", 0)
+    if scheme == "unix":
+        return f"unix://{options.get('path', '')}/{database}"
+    host = options.get("host", "localhost")
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{parts.port or PORT}/{database}"
+    return f"{scheme}://{host}:{options.get('port', 6379)}/{database}"
 
 
-def _split(url: str) -> SplitResult:
-    """Return the parts of a URL that can be used."""
-    parts = _parts(url)
-    wrong = _what_is_wrong(url, parts)
-    if parts is None or wrong:
-        msg = (
-            f"{wrong}. It looks like redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://... or unix:///PATH?db=DATABASE;"
-            f" in a password `@` is %40, `/` is %2F, `#` is %23, `:` is %3A and `?` is %3F"
-        )
-        raise ValueError(msg)
-    return parts
-
-
-def _parts(url: str) -> SplitResult | None:
-    """Return the parts of a URL, None if it has none. What urllib says of it repeats it: that ends here."""
-    if not isinstance(url, str):
-        return None
-    try:
+def _options(url: str) -> dict[str, Any]:
+    """Return what redis-py reads in a URL. What it and urllib say of a wrong one may repeat it: that ends here."""
+    with contextlib.suppress(AttributeError, TypeError, ValueError):
         parts = urlsplit(url)
-        parts.port  # noqa: B018 -- raises for a port that is no number
-    except ValueError:
-        return None
-    return parts
-
-
-def _what_is_wrong(url: str, parts: SplitResult | None) -> str:
-    """Return what is wrong with a URL, nothing if nothing is."""
-    if parts is None or parts.scheme not in SCHEMES or not url.startswith(f"{parts.scheme}://"):
-        return "this is no Redis URL"
-    if "@" in parts.path + parts.query or parts.fragment:
-        return "this Redis URL has a `#`, or a `/` or `?` before the host"
-    if parts.scheme == "unix" and (parts.hostname or not parts.path.strip("/")):
-        return "this Redis URL names no socket: three slashes begin its path"
-    return ""
-
-
-def _check_options(parts: SplitResult) -> None:
-    """Raise for options that are unknown, or that would change how values are read."""
-    known = {*OPTIONS, *(_tls_options() if parts.scheme == "rediss" else ())}
-    known -= {"socket_keepalive"} if parts.scheme == "unix" else set()
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if not options.keys() <= known:
-        msg = f"this Redis URL has an option that is not known here: there are {', '.join(sorted(known))}"
-        raise ValueError(msg)
-    for name in ("socket_timeout", "socket_connect_timeout"):
-        if name in options and not 0 < _number(options[name]) <= LONGEST_TIMEOUT_S:
-            msg = f"{name} in this Redis URL must be seconds above 0, such as ?{name}=60"
-            raise ValueError(msg)
-
-
-def _tls_options() -> list[str]:
-    return [name for name in inspect.signature(redis.SSLConnection).parameters if name.startswith("ssl_")]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0
-
-
-def _database(parts: SplitResult) -> int:
-    """Return the number of the database that a URL names, 0 where it names none."""
-    named = dict(parse_qsl(parts.query)).get("db", "")
-    if not named and parts.scheme != "unix":
-        named = parts.path.strip("/")
-    if named and not (named.isascii() and named.isdigit()):
-        msg = "the database in a Redis URL is a number: redis://HOST:PORT/0, or ?db=0 after the path of a socket"
-        raise ValueError(msg)
-    return int(named or 0)
-
-
-CONNECT_TIMEOUT_S = 5.0
-SILENCE_TIMEOUT_S = 10.0
-RETRIES = 2
-READ_SIZE = 2**20  # of 256 KiB values, twice as many a second are read as with redis-py's 64 KiB
-CONNECTIONS = 2**31
+        if not (parts.fragment or "@" in parts.path + parts.query):
+            options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+            return options
+    msg = (
+        "this is no Redis URL. It looks like redis://USER:PASSWORD@HOST:PORT/DATABASE, rediss://... or "
+        "unix:///PATH?db=DATABASE; in a password `@` is %40, `/` is %2F, `#` is %23, `:` is %3A and `?` is %3F"
+    )
+    raise ValueError(msg)
 
 
 class _Pool(redis.ConnectionPool):
@@ -186,8 +105,7 @@ def connect(url: str) -> redis.Redis:
     Parameters
     ----------
     url : str
-        As for `helpers.redis.public_address`. Options of redis-py can follow it: ``?socket_timeout=2`` waits
-        for 2 s only.
+        As for `public_address`. Options of redis-py can follow it: ``?socket_timeout=2`` waits for 2 s only.
 
     Returns
     -------
@@ -204,7 +122,7 @@ def connect(url: str) -> redis.Redis:
     A connection that breaks is opened again, at most twice for one command, so that a server that restarts is
     found again. A server that accepts connections and then keeps silent is given up after 10 s.
     """
-    public_address(url)
+    _options(url)
     pool = _pools.get((os.getpid(), url))
     if pool is None:
         pool = _pools[os.getpid(), url] = _Pool.from_url(
@@ -229,29 +147,13 @@ def connect(url: str) -> redis.Redis:
 async def in_thread[T](client: redis.Redis, function: Callable[..., T], *args: object) -> T:
     """Run in a thread what asks a server, and do not wait again for one that kept silent meanwhile.
 
-    Parameters
-    ----------
-    client : redis.Redis
-        What `connect` returns.
-    function : callable
-        What to run. It waits for its turn if all threads of the event loop are at work.
-    *args : object
-        What it is given.
-
-    Returns
-    -------
-    object
-        What it returns.
+    An array that cannot be read leaves the requests for its other chunks waiting for their turn. Were each to wait
+    10 s for a server that hangs, whatever came after them would wait for minutes.
 
     Raises
     ------
     TimeoutError
         If its turn comes after another request to this server, made no earlier, was given up.
-
-    Notes
-    -----
-    An array that cannot be read leaves the requests for its other chunks waiting for their turn. Were each to wait
-    10 s for a server that hangs, whatever came after them would wait for minutes.
     """
     pool = client.connection_pool
     asked = time.monotonic()
@@ -276,7 +178,7 @@ def clear_errors(address: str) -> Iterator[None]:
     Parameters
     ----------
     address : str
-        What `helpers.redis.public_address` returns: named in the error.
+        What `public_address` returns: named in the error.
 
     Raises
     ------
@@ -305,44 +207,31 @@ def clear_errors(address: str) -> Iterator[None]:
 
 
 def _clear(error: exceptions.RedisError, server: str) -> Exception:
-    """Return what `clear_errors` raises for an error of redis-py."""
     said = str(error).rsplit(" of pipeline caused error: ", 1)[-1]  # redis-py puts the values written before it
-    kind, msg = _connection_trouble(error, server, said) or _refusal(error, server, said)
-    return kind(msg)
-
-
-def _connection_trouble(error: exceptions.RedisError, server: str, said: str) -> tuple[type[Exception], str] | None:
     match error:
         case exceptions.AuthenticationError() | exceptions.AuthorizationError():
             where = "The URL is where they go: redis://USER:PASSWORD@HOST:PORT"
-            return PermissionError, f"{server} refuses this user and password, or asks for some. {where}."
+            return PermissionError(f"{server} refuses this user and password, or asks for some. {where}.")
         case exceptions.BusyLoadingError():
-            return ConnectionError, f"{server} has only just started and is still loading its data. Try again soon."
-        case exceptions.MaxConnectionsError():
-            return ConnectionError, f"more requests at once to {server} than `max_connections` in its URL allows."
+            return ConnectionError(f"{server} has only just started and is still loading its data. Try again soon.")
         case exceptions.ConnectionError() if "max number of clients" in said:
-            return ConnectionError, f"{server} serves as many clients as it may: end some, or raise its `maxclients`."
+            return ConnectionError(f"{server} serves as many clients as it may: end some, or raise its `maxclients`.")
         case exceptions.ConnectionError():
             what = "Start one with `redis-server --port PORT`, or use the URL of one that runs"
-            return ConnectionError, f"No {server} answers. {what} ({said.rstrip('.')})."
+            return ConnectionError(f"No {server} answers. {what} ({said.rstrip('.')}).")
         case exceptions.TimeoutError():
             what = "Is it stopped, or very busy? `?socket_timeout=60` in the URL waits longer"
-            return TimeoutError, f"{server} does not answer. {what}."
+            return TimeoutError(f"{server} does not answer. {what}.")
         case exceptions.InvalidResponse():
-            return ConnectionError, f"What answers is not Redis, expected {server}: look at the port in the URL."
-    return None
-
-
-def _refusal(error: exceptions.RedisError, server: str, said: str) -> tuple[type[Exception], str]:
-    match error:
+            return ConnectionError(f"What answers is not Redis, expected {server}: look at the port in the URL.")
         case exceptions.NoPermissionError():
-            return PermissionError, f"{server} does not allow this user to do that: ask whoever runs it ({said})."
+            return PermissionError(f"{server} does not allow this user to do that: ask whoever runs it ({said}).")
         case exceptions.OutOfMemoryError():
             what = "Delete what is not needed, or give the server more with `CONFIG SET maxmemory`"
-            return OSError, f"{server} is out of memory (OOM command not allowed): nothing was written. {what}."
+            return OSError(f"{server} is out of memory (OOM command not allowed): nothing was written. {what}.")
         case exceptions.ReadOnlyError():
-            return PermissionError, f"{server} only reads: nothing was written. Use the URL of its primary server."
+            return PermissionError(f"{server} only reads: nothing was written. Use the URL of its primary server.")
     if said.startswith("WRONGTYPE"):
         what = "another program wrote it. Use another prefix"
-        return TypeError, f"{server} holds another type than a string under this key: {what}."
-    return OSError, f"{server} answers with an error: {said}"
+        return TypeError(f"{server} holds another type than a string under this key: {what}.")
+    return OSError(f"{server} answers with an error: {said}")

@@ -1,4 +1,4 @@
-"""Finds a Redis that runs already, as on Binder, or starts one; and keeps what a lesson writes there together."""
+"""A Redis for a lesson: one that runs already, as on Binder, or one that is started."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from helpers.servers import redis_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["RedisPlace", "redis_at_hand"]
+__all__ = ["RedisPlace", "ensure_redis"]
 
 
 @dataclass(frozen=True)
 class RedisPlace:
-    """Name a server, and the place on it that is one's own.
+    """Name a server, and the prefix on it that is one's own.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class RedisPlace:
 
 
 @contextlib.contextmanager
-def redis_at_hand(name: str = "lesson") -> Iterator[RedisPlace]:
+def ensure_redis(name: str = "lesson") -> Iterator[RedisPlace]:
     """Give a place in a Redis for as long as a `with` block lasts, and delete what is in it at the end.
 
     The server is the one that the environment variable ``REDIS_URL`` names; without it the one that answers on port
@@ -71,7 +71,7 @@ def redis_at_hand(name: str = "lesson") -> Iterator[RedisPlace]:
     --------
     >>> import redis
     >>> from helpers.redis import RedisStore
-    >>> with redis_at_hand("demo") as place:
+    >>> with ensure_redis("demo") as place:
     ...     store = RedisStore(place.url, prefix=f"{place.prefix}/numbers")
     ...     store.keys.write({"a": b"1"})
     ...     store.read_many(["a"])
@@ -81,27 +81,16 @@ def redis_at_hand(name: str = "lesson") -> Iterator[RedisPlace]:
     named = os.environ.get("REDIS_URL")
     with contextlib.ExitStack() as stack:
         url = named or DEFAULT_URL
-        if named:
-            _ask(url)
-        elif not _answers(url):
+        try:
+            with RedisKeys(url).errors():
+                connect(url).ping()
+        except OSError:
+            if named:
+                raise
             url = stack.enter_context(redis_server()).url
         place = RedisPlace(url, prefix)
         stack.callback(_clear, place)
         yield place
-
-
-def _ask(url: str) -> None:
-    """Raise unless a Redis at `url` answers."""
-    with RedisKeys(url).errors():
-        connect(url).ping()
-
-
-def _answers(url: str) -> bool:
-    try:
-        _ask(url)
-    except OSError:
-        return False
-    return True
 
 
 def _clear(place: RedisPlace) -> None:

@@ -1,42 +1,31 @@
-"""`RedisStore`: a Zarr store in Redis, its transactions and its frozen copies.
-
-Keeps Zarr arrays in Redis: a store for Zarr 3 that threads, event loops and processes can share.
+"""`RedisStore`: Zarr arrays in Redis, shared by threads, event loops and processes, with transactions.
 
 Zarr-Python 2 had a Redis store, Zarr-Python 3 has none (zarr-python #1274). A value of the store is one string
 of Redis: the key ``c/0/0`` of a store with the prefix ``life`` is the string ``zarr:life:c/0/0``.
-
-Gathers writes to a `RedisStore`, so that other programs see all of them at one instant or none.
-
-Copies values inside a Redis server, so that a reader can take its time while a writer goes on.
 """
 # ruff: noqa: D102 -- the docstrings of store methods are inherited
-# ruff: noqa: D102 -- the docstrings of inherited methods are inherited
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
-import weakref
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
-from redis import exceptions
+import numpy as np
 from zarr.abc.store import Store
+from zarr.core.buffer import Buffer, default_buffer_prototype
 
-from helpers.redis.keys import RedisKeys, as_buffer, as_bytes, cut, listed, require_room
+from helpers.redis.keys import RedisKeys, check_size, cut
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from zarr.abc.store import ByteRequest
-    from zarr.core.buffer import Buffer, BufferPrototype
+    from zarr.core.buffer import BufferPrototype
 
     from helpers.redis.keys import Value
 
-__all__ = ["FrozenRedisStore", "RedisStore", "RedisTransaction", "copy_values", "freeze"]
-
+__all__ = ["DEFAULT_URL", "RedisStore", "RedisTransaction"]
 
 DEFAULT_URL = "redis://127.0.0.1:7777"
 
@@ -72,9 +61,9 @@ class RedisStore(Store):
     Any thread, event loop and forked or spawned process may use the store: connections belong to a pool that each
     process makes for itself. A pickled store holds the URL with its password; its ``str`` and ``repr`` do not.
 
-    Single reads and writes are atomic. `transaction` publishes many writes at one instant, `read_many` reads
-    many keys at one instant, and `freeze` keeps them as they are for later. Listing asks for 1,000 names at a time
-    (SCAN), so that the server goes on answering others; it sees every key that is there all the time.
+    Single reads and writes are atomic. `transaction` publishes many writes at one instant, and `read_many` reads
+    many keys at one instant. Listing asks for 1,000 names at a time (SCAN), so that the server goes on answering
+    others; it sees every key that is there all the time.
 
     What a server forgets is lost: with a ``maxmemory-policy`` other than ``noeviction`` that can be any chunk at any
     time, which Zarr then reads as the fill value. Errors are those of `helpers.redis.clear_errors`.
@@ -147,12 +136,7 @@ class RedisStore(Store):
         list of bytes or None
             One entry for each key: None where nothing is stored.
         """
-        requests = [(key, None) if isinstance(key, str) else key for key in listed(keys)]
-        return self.keys.read(requests) if requests else []
-
-    def freeze(self, keys: Iterable[str], *, lease_s: int = 1800) -> FrozenRedisStore:
-        """Copy values inside the server, as they are at one instant: see `helpers.redis.freeze`."""
-        return freeze(self, keys, lease_s=lease_s)
+        return self.keys.read([(key, None) if isinstance(key, str) else key for key in keys])
 
     # The same with and without an event loop: what blocks is done in a thread.
 
@@ -160,12 +144,12 @@ class RedisStore(Store):
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         # docstring inherited
-        return as_buffer(self.keys.read([(key, byte_range)])[0], prototype)
+        return _as_buffer(self.keys.read([(key, byte_range)])[0], prototype or default_buffer_prototype())
 
     def set_sync(self, key: str, value: Buffer) -> None:
         # docstring inherited
         self._check_writable()
-        self.keys.write({key: as_bytes(value)})
+        self.keys.write({key: _as_bytes(value)})
 
     def delete_sync(self, key: str) -> None:
         # docstring inherited
@@ -183,27 +167,11 @@ class RedisStore(Store):
     ) -> list[Buffer | None]:
         # docstring inherited
         values = await self.keys.in_thread(self.read_many, key_ranges)
-        return [as_buffer(value, prototype) for value in values]
-
-    async def _get_many(
-        self, requests: Iterable[tuple[str, BufferPrototype, ByteRequest | None]]
-    ) -> AsyncGenerator[tuple[str, Buffer | None]]:
-        # docstring inherited
-        asked = list(requests)
-        values = await self.keys.in_thread(self.read_many, [(key, byte_range) for key, _, byte_range in asked])
-        for (key, prototype, _), value in zip(asked, values, strict=True):
-            yield key, as_buffer(value, prototype)
+        return [_as_buffer(value, prototype) for value in values]
 
     async def exists(self, key: str) -> bool:
         # docstring inherited
         return await self.keys.in_thread(self.keys.exists, key)
-
-    async def getsize(self, key: str) -> int:
-        # docstring inherited
-        nbytes = await self.keys.in_thread(self.keys.size, key)
-        if nbytes is None:
-            raise FileNotFoundError(key)
-        return nbytes
 
     async def set(self, key: str, value: Buffer) -> None:
         # docstring inherited
@@ -212,7 +180,7 @@ class RedisStore(Store):
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         # docstring inherited
         self._check_writable()
-        await self.keys.in_thread(self.keys.add, key, as_bytes(value))
+        await self.keys.in_thread(self.keys.add, key, _as_bytes(value))
 
     async def delete(self, key: str) -> None:
         # docstring inherited
@@ -222,10 +190,6 @@ class RedisStore(Store):
         # docstring inherited
         self._check_writable()
         await self.keys.in_thread(self.keys.remove, _directory(prefix))
-
-    async def clear(self) -> None:
-        # docstring inherited
-        await self.delete_dir("")
 
     async def list(self) -> AsyncIterator[str]:
         # docstring inherited
@@ -248,12 +212,6 @@ class RedisStore(Store):
             if name not in seen:
                 seen.add(name)
                 yield name
-
-
-def _directory(prefix: str) -> str:
-    """Return the prefix of all keys in a directory; the root has none."""
-    prefix = prefix.rstrip("/")
-    return f"{prefix}/" if prefix else ""
 
 
 class RedisTransaction(RedisStore):
@@ -316,16 +274,6 @@ class RedisTransaction(RedisStore):
     def close(self) -> None:
         """Do nothing: the end of the block ends the transaction."""
 
-    def notify(self, message: bytes) -> None:
-        """Publish a message to those who listen, at the instant at which the writes become visible.
-
-        Parameters
-        ----------
-        message : bytes
-            Sent on the channel ``store.keys.channel``. A later one takes its place.
-        """
-        self.keys.write({}, news=message)
-
 
 class PendingKeys(RedisKeys):
     """Hold writes back from the `RedisKeys` beneath, and show them to whoever asks here.
@@ -340,7 +288,6 @@ class PendingKeys(RedisKeys):
         super().__init__(keys.url, keys.prefix)
         self._published = keys
         self._values: dict[str, bytes | None] = {}
-        self._news: bytes | None = None
         self._over = False
 
     def __eq__(self, other: object) -> bool:
@@ -355,7 +302,7 @@ class PendingKeys(RedisKeys):
     def commit(self) -> None:
         """Write all that is pending, at one instant."""
         self._check_open()
-        self._published.write(self._values, news=self._news)
+        self._published.write(self._values)
 
     def end(self) -> None:
         """Forget what is pending, and refuse all further use."""
@@ -368,15 +315,10 @@ class PendingKeys(RedisKeys):
         values = {key: self._values[key] for key, _ in requests if key in self._values}
         others = [request for request in requests if request[0] not in values]
         published = iter(self._published.read(others) if others else ())
-        return [_cut(values[key], asked) if key in values else next(published) for key, asked in requests]
-
-    def size(self, key: str) -> int | None:
-        # docstring inherited
-        self._check_open()
-        if key not in self._values:
-            return self._published.size(key)
-        value = self._values[key]
-        return None if value is None else len(value)
+        return [
+            (value := values[key]) and cut(value, asked) if key in values else next(published)
+            for key, asked in requests
+        ]
 
     def exists(self, key: str) -> bool:
         # docstring inherited
@@ -390,14 +332,12 @@ class PendingKeys(RedisKeys):
         self.write({key: value})
         return True
 
-    def write(self, values: Mapping[str, Value | None], *, news: bytes | None = None) -> None:
+    def write(self, values: Mapping[str, Value | None]) -> None:
         # docstring inherited
         self._check_open()
         for key, value in values.items():
-            if value is not None:
-                self._check_size(key, value)
+            check_size(key, value)
         self._values |= {key: None if value is None else bytes(value) for key, value in values.items()}
-        self._news = self._news if news is None else news
 
     def pages(self, prefix: str = "") -> Iterator[list[str]]:
         # docstring inherited
@@ -410,212 +350,25 @@ class PendingKeys(RedisKeys):
             if others := [key for key in page if key not in values]:
                 yield others
 
-    def remove(self, prefix: str = "") -> None:
-        # docstring inherited
-        for page in list(self.pages(prefix)):
-            self.write(dict.fromkeys(page))
-
     def _check_open(self) -> None:
         if self._over:
             msg = "this transaction is over: open the array or group again from the store itself"
             raise ValueError(msg)
 
 
-def _cut(value: bytes | None, asked: ByteRequest | None) -> bytes | None:
-    return None if value is None else cut(value, asked)
+def _as_buffer(value: bytes | None, prototype: BufferPrototype) -> Buffer | None:
+    return None if value is None else prototype.buffer.from_bytes(value)
 
 
-LONGEST_LEASE_S = 1_000_000_000
+def _as_bytes(value: Buffer) -> memoryview:
+    """Return the bytes of a buffer of zarr, without a copy if they lie side by side."""
+    if not isinstance(value, Buffer):
+        msg = f"RedisStore.set(): `value` must be a Buffer instance. Got an instance of {type(value)} instead."
+        raise TypeError(msg)
+    return memoryview(np.ascontiguousarray(value.as_numpy_array())).cast("B")
 
 
-class FrozenRedisStore(RedisStore):
-    """Read values as they were when `RedisStore.freeze` copied them; or raise, never invent.
-
-    Parameters
-    ----------
-    keys : FrozenKeys
-        The copies.
-
-    Raises
-    ------
-    RuntimeError
-        If a copy is gone: the lease is over, the server restarted, or the store that made it was closed.
-
-    Notes
-    -----
-    The copies are deleted when the store is closed or garbage collected, and at the latest when the lease ends.
-    A pickled store leaves that to the lease, because the process that it goes to still needs them. (Dask pickles
-    what it makes a token of, unless that is this store itself.) A forked process never deletes them.
-    """
-
-    keys: FrozenKeys
-
-    def __init__(self, keys: FrozenKeys) -> None:
-        Store.__init__(self, read_only=True)
-        self.keys = keys
-        self._thaw = weakref.finalize(self, _forget, RedisKeys(keys.url, keys.prefix), keys.held, os.getpid())
-
-    def with_read_only(self, read_only: bool = False) -> FrozenRedisStore:
-        # docstring inherited
-        if not read_only:
-            msg = "frozen values cannot be written: write to the store that they were copied from"
-            raise ValueError(msg)
-        return self
-
-    def __reduce__(self) -> tuple[object, ...]:
-        self._thaw.detach()
-        return _adopt, (self.keys,)
-
-    def __dask_tokenize__(self) -> tuple[str, str, str]:
-        return type(self).__name__, self.keys.address, self.keys.prefix
-
-    def close(self) -> None:
-        # docstring inherited
-        self._thaw()
-        super().close()
-
-
-class FrozenKeys(RedisKeys):
-    """Hold the copied keys, and raise where one that was there is no longer.
-
-    Parameters
-    ----------
-    url, prefix : str
-        Where the copies are.
-    held : frozenset of str
-        The keys that were copied.
-    lease_s : int
-        Seconds that the server was asked to keep them.
-    """
-
-    def __init__(self, url: str, prefix: str, *, held: frozenset[str], lease_s: int) -> None:
-        super().__init__(url, prefix)
-        self.held = held
-        self.lease_s = lease_s
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return partial(FrozenKeys, self.url, self.prefix, held=self.held, lease_s=self.lease_s), ()
-
-    def read(self, requests: Sequence[tuple[str, ByteRequest | None]]) -> list[bytes | None]:
-        # docstring inherited
-        values = super().read(requests)
-        self._require({key: value is not None for (key, _), value in zip(requests, values, strict=True)})
-        return values
-
-    def size(self, key: str) -> int | None:
-        # docstring inherited
-        nbytes = super().size(key)
-        self._require({key: nbytes is not None})
-        return nbytes
-
-    def exists(self, key: str) -> bool:
-        # docstring inherited
-        there = super().exists(key)
-        self._require({key: there})
-        return there
-
-    def pages(self, prefix: str = "") -> Iterator[list[str]]:
-        # docstring inherited
-        page = sorted(key for key in self.held if key.startswith(prefix))
-        if page:
-            with self.errors(), self.client.pipeline(transaction=False) as batch:
-                for key in page:
-                    batch.exists(self.name(key))
-                there = batch.execute()
-            self._require(dict(zip(page, there, strict=True)))
-            yield page
-
-    def _require(self, there: Mapping[str, bool]) -> None:
-        """Raise if a key that was copied is not there any more."""
-        lost = [key for key, is_there in there.items() if key in self.held and not is_there]
-        if lost:
-            msg = (
-                f"{len(lost)} of the {len(self.held)} values frozen in {self.address} are gone, {lost[0]!r} the first: "
-                f"their lease of {self.lease_s} s is over, the server restarted, or their store is closed: freeze anew."
-            )
-            raise RuntimeError(msg)
-
-
-def freeze(store: RedisStore, keys: Iterable[str], *, lease_s: int = 1800) -> FrozenRedisStore:
-    """Copy values inside the server at one instant; `RedisStore.freeze` says the rest.
-
-    Parameters
-    ----------
-    store : RedisStore
-        Where the values are.
-    keys : iterable of str
-        Which of them.
-    lease_s : int, default 1800
-        Whole seconds for which the server keeps the copies.
-
-    Returns
-    -------
-    FrozenRedisStore
-        The copies.
-
-    Raises
-    ------
-    OSError
-        If there is no room for the copies under the server's ``maxmemory``: see `helpers.redis.require_room`.
-    TypeError
-        If `keys` is one text, or one of them holds another type of Redis.
-    ValueError
-        If `lease_s` is not from 1 to 1,000,000,000, or the store is a transaction or frozen already.
-    """
-    _require_lease(lease_s)
-    source = store.keys
-    if type(source) is not RedisKeys:
-        msg = f"{store!r} cannot be frozen: it is a transaction, or frozen already. Freeze the store it comes from"
-        raise ValueError(msg)
-    asked = list(dict.fromkeys(listed(keys)))
-    if asked:
-        require_room(source, asked)
-    return copy_values(source, asked, lease_s=lease_s)
-
-
-def copy_values(source: RedisKeys, keys: Sequence[str], *, lease_s: int = 1800) -> FrozenRedisStore:
-    """Do what `freeze` does, for whoever knows that the keys hold strings and that there is room for copies of them.
-
-    Parameters
-    ----------
-    source : helpers.redis.RedisKeys
-        Where the values are.
-    keys : sequence of str
-        Which of them, each once.
-    lease_s : int, default 1800
-        Whole seconds for which the server keeps the copies.
-
-    Returns
-    -------
-    FrozenRedisStore
-        The copies.
-    """
-    copies = RedisKeys(source.url, f"{source.prefix}/frozen/{uuid.uuid4().hex}")
-    with source.errors(), source.client.pipeline(transaction=True) as batch:
-        for key in keys:
-            batch.copy(source.name(key), copies.name(key), replace=True)  # it may have to be sent twice
-            batch.expire(copies.name(key), lease_s)
-        copied = cast("list[bool]", batch.execute()[::2]) if keys else []
-    held = frozenset(key for key, done in zip(keys, copied, strict=True) if done)
-    return FrozenRedisStore(FrozenKeys(copies.url, copies.prefix, held=held, lease_s=lease_s))
-
-
-def _require_lease(lease_s: int) -> None:
-    if isinstance(lease_s, bool) or not isinstance(lease_s, int) or not 1 <= lease_s <= LONGEST_LEASE_S:
-        msg = f"lease_s is {lease_s!r}: it must be whole seconds, from 1 to {LONGEST_LEASE_S:,}"
-        raise ValueError(msg)
-
-
-def _forget(copies: RedisKeys, held: frozenset[str], owner: int) -> None:
-    """Delete the copies; should the server be gone, so are they, and otherwise the lease ends."""
-    if os.getpid() != owner:
-        return
-    with contextlib.suppress(OSError, exceptions.RedisError):
-        copies.write(dict.fromkeys(held))
-
-
-def _adopt(keys: FrozenKeys) -> FrozenRedisStore:
-    """Return a frozen store in the process that unpickled it; the lease ends it."""
-    store = FrozenRedisStore(keys)
-    store._thaw.detach()
-    return store
+def _directory(prefix: str) -> str:
+    """Return the prefix of all keys in a directory; the root has none."""
+    prefix = prefix.rstrip("/")
+    return f"{prefix}/" if prefix else ""

@@ -1,82 +1,12 @@
-"""FRONT stream."""
+"""Frames that one program publishes in Redis while others read them: a ring of plain Zarr arrays that never grows.
 
-from helpers.stream.reader import (
-    Follower,
-    FrameReader,
-    LazyFrames,
-    News,
-    RedisNews,
-    RedisRingReader,
-    Shown,
-    lazy_frames,
-    read_into,
-)
-from helpers.stream.ring import (
-    DOCUMENTS,
-    DTYPES,
-    FRAMES,
-    GROUP,
-    NEWEST,
-    TIME,
-    Frame,
-    Ring,
-    ServerMemory,
-    documents_of,
-    has_ended,
-    label_range,
-    labels_bytes,
-    labels_from,
-    newest_steps,
-    require_free,
-    require_ring,
-    require_room_for_ring,
-    require_same,
-    ring_memory,
-    server_memory,
-    step_bytes,
-    step_from,
-)
-from helpers.stream.store_ring import SharedRingReader, SharedRingWriter, list_keys, read_bytes, write_bytes
-from helpers.stream.writer import FrameWriter, GuardedWrites
+`FrameWriter` publishes; `FrameReader` reads the newest frame, a window of them, or each as it comes. Lessons 10 and 11
+use them, through `helpers.life` and `helpers.live` too. `Ring` is the layout, `FencedWrites` keeps it to one writer,
+and `Notifications` tells who follows what is new.
+"""
 
-__all__ = [
-    "DOCUMENTS",
-    "DTYPES",
-    "FRAMES",
-    "GROUP",
-    "NEWEST",
-    "TIME",
-    "Follower",
-    "Frame",
-    "FrameReader",
-    "FrameWriter",
-    "GuardedWrites",
-    "LazyFrames",
-    "News",
-    "RedisNews",
-    "RedisRingReader",
-    "Ring",
-    "ServerMemory",
-    "SharedRingReader",
-    "SharedRingWriter",
-    "Shown",
-    "documents_of",
-    "has_ended",
-    "label_range",
-    "labels_bytes",
-    "labels_from",
-    "lazy_frames",
-    "list_keys",
-    "newest_steps",
-    "read_bytes",
-    "read_into",
-    "require_free",
-    "require_ring",
-    "require_room_for_ring",
-    "require_same",
-    "ring_memory",
-    "server_memory",
-    "step_bytes",
-    "step_from",
-    "write_bytes",
-]
+from helpers.stream.reader import FrameReader, Notifications
+from helpers.stream.ring import Ring
+from helpers.stream.writer import FencedWrites, FrameWriter
+
+__all__ = ["FencedWrites", "FrameReader", "FrameWriter", "Notifications", "Ring"]

@@ -1,33 +1,23 @@
-"""The ring: which slot holds which step, the metadata of its arrays, and the memory it takes.
-
-Lays frames out in a ring: where each step lies, and which bytes stand for frames and their labels.
+"""The ring of frames: which slot holds which step, which bytes stand for them, and the arrays that Zarr sees.
 
 A **frame** is one 2-D array; its **step** is its number, 0, 1, 2 and so on; a **slot** is where it lies in the
 **ring**; its **label** says which step lies there. Nothing here asks a store.
-
-Describes a ring of frames to Zarr: the arrays that hold it, as the `zarr.json` that any program can read.
-
-Says whether a ring of frames fits into a Redis that has a limit of memory, before anything is written.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from redis import exceptions
 
-from helpers.units import format_count, format_nbytes, is_integer
+from helpers.units import is_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
-
-    from helpers.redis import RedisKeys
 
 __all__ = [
     "DOCUMENTS",
@@ -37,11 +27,9 @@ __all__ = [
     "GROUP",
     "NEWEST",
     "TIME",
-    "News",
+    "Frame",
+    "Labels",
     "Ring",
-    "RingNews",
-    "ServerMemory",
-    "Shown",
     "documents_of",
     "has_ended",
     "label_range",
@@ -50,15 +38,10 @@ __all__ = [
     "newest_steps",
     "require_free",
     "require_ring",
-    "require_room_for_ring",
-    "require_room_for_window",
     "require_same",
-    "ring_memory",
-    "server_memory",
     "step_bytes",
     "step_from",
 ]
-
 
 DTYPES = (
     "bool",
@@ -66,57 +49,18 @@ DTYPES = (
     *(f"float{bits}" for bits in (16, 32, 64)),
     *(f"complex{bits}" for bits in (64, 128)),
 )
+TITLE = "Ring of frames"
+GROUP, FRAMES = "zarr.json", "frames/zarr.json"
+DOCUMENTS = (GROUP, FRAMES, "time/zarr.json", "newest/zarr.json")
 TIME = "time/c/0"
 NEWEST = "newest/c"
 EMPTY = -1
 
 _LABEL = np.dtype("<i8")
+_FILL_VALUES = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": [0.0, 0.0]}
 
 type Frame = npt.NDArray[np.generic]
 type Labels = npt.NDArray[np.int64]
-
-
-class Shown(NamedTuple):
-    """Hold a frame as it was read.
-
-    Parameters
-    ----------
-    step : int
-        Its number.
-    value : bytes
-        Its cells.
-    skipped : int, default 0
-        Frames that were published since the one that was followed before, and are not shown.
-    """
-
-    step: int
-    value: bytes
-    skipped: int = 0
-
-
-class News(NamedTuple):
-    """Say what happened.
-
-    Parameters
-    ----------
-    step : int or None
-        The step that was published last, None if only a look at the ring will tell.
-    ended : bool, default False
-        Whether the writer has ended the stream.
-    """
-
-    step: int | None
-    ended: bool = False
-
-
-class RingNews(Protocol):
-    """Wait for what happens in a ring."""
-
-    def wait(self, within_s: float) -> News | None:
-        """Return the latest news, None if there is none within so many seconds. The first wait always has news."""
-
-    def close(self) -> None:
-        """Stop to listen."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +134,10 @@ class Ring:
         """Return the labels of a ring without frames."""
         return np.full(self.slots, EMPTY, np.int64)
 
-    def with_label(self, labels: Labels, step: int, *, empty: bool = False) -> Labels:
-        """Return labels that say that a step lies in its slot, or that nothing does."""
+    def with_label(self, labels: Labels, step: int) -> Labels:
+        """Return labels that say that a step lies in its slot."""
         changed = labels.copy()
-        changed[self.slot(step)] = EMPTY if empty else step
+        changed[self.slot(step)] = step
         return changed
 
     def encode(self, frame: npt.ArrayLike) -> memoryview:
@@ -272,34 +216,14 @@ def step_from(value: bytes | None) -> int:
     return int.from_bytes(value, "little", signed=True) if value else EMPTY
 
 
-TITLE = "Ring of frames"
-GROUP, FRAMES = "zarr.json", "frames/zarr.json"
-DOCUMENTS = (GROUP, FRAMES, "time/zarr.json", "newest/zarr.json")
-
-_FILL_VALUES = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": [0.0, 0.0]}
-
-
 def documents_of(ring: Ring, *, ended: bool = False) -> dict[str, bytes]:
-    """Return each ``zarr.json`` of a ring.
+    """Return each ``zarr.json`` of a ring: `DOCUMENTS` and their values.
 
-    Parameters
-    ----------
-    ring : helpers.stream.Ring
-        The ring.
-    ended : bool, default False
-        Whether the stream has ended: an attribute of the group.
+    Three arrays hold the ring: ``frames`` (slots, rows, columns), one uncompressed chunk for each frame; ``time``
+    (slots,), the step in each slot, -1 where there is none; and ``newest``, the newest step, -1 before the first.
+    ``time`` is a coordinate of ``frames``: xarray shows it as one. That the stream has `ended` is an attribute.
 
-    Returns
-    -------
-    dict of str to bytes
-        `DOCUMENTS` and their values. Three arrays hold the ring: ``frames`` (slots, rows, columns), one uncompressed
-        chunk for each frame; ``time`` (slots,), the step in each slot, -1 where there is none; and ``newest``, the
-        newest step, -1 before the first.
-
-    Notes
-    -----
     They are written out here, rather than by Zarr, so that they are the same whichever release of it is installed.
-    ``time`` is a coordinate of ``frames``: xarray shows it as one.
 
     Examples
     --------
@@ -334,24 +258,12 @@ def has_ended(group: bytes | None) -> bool:
 
 
 def require_ring(documents: Mapping[str, bytes | None], *, where: str) -> Ring:
-    """Return the ring that a store holds.
-
-    Parameters
-    ----------
-    documents : mapping of str to bytes or None
-        What the store holds under each of `DOCUMENTS`.
-    where : str
-        The store, for the error.
-
-    Returns
-    -------
-    helpers.stream.Ring
-        The ring.
+    """Return the ring that `DOCUMENTS` of a store describe; `where` names the store in the error.
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If they describe none.
     """
     ring = _ring_in(documents)
     if ring is None:
@@ -384,32 +296,20 @@ def require_free(documents: Mapping[str, bytes | None], ring: Ring, *, where: st
     if found == ring:
         return
     foreign = [key for key in DOCUMENTS if (value := documents[key]) and not _is_of(ring, key, value)]
-    foreign = foreign or [key for key in keys if not _may_be_ours(key)][:1]
+    ours = (*DOCUMENTS, TIME, NEWEST)
+    foreign = foreign or [key for key in keys if key not in ours and not key.startswith("frames/c/")][:1]
     if found is None and not foreign:
         return  # nothing, or what a server that evicts has left of this ring
     what = f"other things than a ring of frames, {foreign[0]!r} among them" if found is None else f"a ring of {found}"
     msg = (
-        f"{where} already holds {what}, and was to hold a ring of {ring}: nothing was written. Use another prefix "
-        f"or path, or clear it (store.clear())."
+        f"{where} already holds {what}, and was to hold a ring of {ring}: nothing was written. Use another prefix, "
+        f"or clear it (store.clear())."
     )
     raise ValueError(msg)
 
 
 def require_same(frames: bytes | None, expected: bytes | None, *, where: str) -> None:
-    """Raise if another ring lies where a reader found one when it began.
-
-    Parameters
-    ----------
-    frames, expected : bytes or None
-        The ``zarr.json`` of ``frames`` now and then. None is no other ring: the server has evicted it.
-    where : str
-        The store, for the error.
-
-    Raises
-    ------
-    RuntimeError
-        If it does.
-    """
+    """Raise RuntimeError if the ``zarr.json`` of ``frames`` is another one by now; None is an evicted one."""
     if frames is not None and frames != expected:
         msg = f"another ring of frames lies in {where} by now, for which this reader was not made: make a new one."
         raise RuntimeError(msg)
@@ -462,170 +362,3 @@ def _attributes(document: bytes) -> Mapping[str, object]:
 def _is_of(ring: Ring, key: str, document: bytes) -> bool:
     same = _content(document) == _content(documents_of(ring)[key])
     return same and (key != GROUP or _attributes(document).get("title") == TITLE)
-
-
-def _may_be_ours(key: str) -> bool:
-    return key in (*DOCUMENTS, TIME, NEWEST) or key.startswith("frames/c/")
-
-
-KEY_OVERHEAD = 256
-VALUE_HEADER = 32
-OTHER_KEYS = 6  # four documents, the labels and the newest step
-LABEL = 32  # 8 bytes, three times, and rounded up by a quarter
-CLIENTS = 256 * 1024
-
-
-@dataclass(frozen=True)
-class ServerMemory:
-    """Hold what a Redis says of its memory.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes that it may use: ``maxmemory``.
-    used : int
-        Bytes that it uses.
-    allocator : str
-        What it gets them from: ``libc``, or ``jemalloc-5.3.0``.
-    """
-
-    limit: int
-    used: int
-    allocator: str
-
-    def allocated(self, nbytes: int) -> int:
-        """Return what a value of so many bytes takes.
-
-        Notes
-        -----
-        jemalloc has four sizes for each doubling: 256 KiB and a header take 320 KiB. libc rounds to 16 bytes, and to
-        pages of 4 KiB from 128 KiB on. Others are taken for jemalloc. ``MEMORY USAGE`` agreed, for Redis 7.0 and Valkey
-        9.1 and values of 1 B to 1 MiB.
-
-        Examples
-        --------
-        >>> ServerMemory(0, 0, "libc").allocated(512 * 512), ServerMemory(0, 0, "jemalloc-5.3.0").allocated(512 * 512)
-        (266240, 327680)
-        """
-        needed = nbytes + VALUE_HEADER
-        if self.allocator == "libc":
-            return _rounded(needed, 4096 if needed >= 128 * 1024 else 16)
-        return _rounded(needed, max(16, 2 ** (math.ceil(math.log2(needed)) - 3)))
-
-
-def server_memory(keys: RedisKeys) -> ServerMemory | None:
-    """Return what the server of `keys` says of its memory, None if it has no limit or does not say."""
-    with keys.errors():
-        try:
-            said = keys.client.info("memory")
-        except exceptions.ResponseError:
-            return None  # a user without INFO, or the stand-in
-    limit = int(said.get("maxmemory", 0))
-    used = int(said["used_memory"]) - int(said.get("mem_not_counted_for_evict", 0))
-    return ServerMemory(limit, used, str(said.get("mem_allocator", ""))) if limit else None
-
-
-def ring_memory(ring: Ring, memory: ServerMemory) -> tuple[int, int]:
-    """Return the bytes that a ring takes without its frames, and for each slot.
-
-    Parameters
-    ----------
-    ring : helpers.stream.Ring
-        The ring.
-    memory : ServerMemory
-        Where it is to go.
-
-    Returns
-    -------
-    tuple of int
-        The first part is for documents, readers, and what a frame takes on its way into the ring: Redis holds it twice
-        then, beside the frame that it replaces. Each slot is counted with its label, which is on its way, too.
-
-    Notes
-    -----
-    Measured with Redis 7.0 and Valkey 9.1, frames of 1 kB to 4 MB: a full ring goes on if the server has room for two
-    frames and 90 kB. Each reader takes room while it reads, too: 256 KiB are added for all.
-    """
-    documents = sum(memory.allocated(len(document)) for document in documents_of(ring, ended=True).values())
-    frame = memory.allocated(ring.nbytes)
-    return 2 * frame + documents + OTHER_KEYS * KEY_OVERHEAD + CLIENTS, frame + KEY_OVERHEAD + LABEL
-
-
-def require_room_for_ring(keys: RedisKeys, ring: Ring, *, held: int) -> None:
-    """Raise if a ring, of whose slots some are held already, will not fit.
-
-    Parameters
-    ----------
-    keys : helpers.redis.RedisKeys
-        Where the ring goes.
-    ring : helpers.stream.Ring
-        The ring.
-    held : int
-        Slots that are filled already.
-
-    Raises
-    ------
-    OSError
-        With the arithmetic, and the largest number of slots that fits.
-    """
-    memory = server_memory(keys)
-    if memory is None:
-        return
-    fixed, slot = ring_memory(ring, memory)
-    fixed -= CLIENTS if held else 0  # a ring that is in use has its clients among what is used
-    others = memory.used - held * slot
-    most = max(0, memory.limit - others - fixed) // slot
-    if ring.slots > most:
-        n = format_count
-        what_fits = f"{n(most, 'slot')} would fit." if most else "No ring of such frames fits."
-        msg = (
-            f"a ring of {n(ring.slots, 'slot')} takes {n(ring.slots, 'slot')} x {n(slot, 'byte')} + {n(fixed, 'byte')} "
-            f"= {n(ring.slots * slot + fixed, 'byte')} ({format_nbytes(ring.slots * slot + fixed)}), and Redis at "
-            f"{keys.address} has {n(memory.limit, 'byte')} (maxmemory) - {n(others, 'byte')} in use "
-            f"= {n(memory.limit - others, 'byte')}: nothing was written. {what_fits} Or give the server more with "
-            f"`CONFIG SET maxmemory`."
-        )
-        raise OSError(msg)
-
-
-def require_room_for_window(keys: RedisKeys, ring: Ring, *, copies: int, held: int) -> None:
-    """Raise if copies of frames would take what the ring still needs.
-
-    Parameters
-    ----------
-    keys : helpers.redis.RedisKeys
-        Where the ring is.
-    ring : helpers.stream.Ring
-        The ring.
-    copies : int
-        Frames to copy.
-    held : int
-        Slots that are filled already.
-
-    Raises
-    ------
-    OSError
-        With the arithmetic, and the most frames that can be copied.
-    """
-    memory = server_memory(keys)
-    if memory is None:
-        return
-    fixed, slot = ring_memory(ring, memory)
-    kept = fixed + (ring.slots - held) * slot
-    left = memory.limit - memory.used
-    most = max(0, left - kept) // slot
-    if copies > most:
-        n = format_count
-        msg = (
-            f"a window of {n(copies, 'frame')} is a copy of {copies:,} x {n(slot, 'byte')} = "
-            f"{n(copies * slot, 'byte')}. Redis at {keys.address} has {n(memory.limit, 'byte')} (maxmemory) - "
-            f"{n(memory.used, 'byte')} in use = {n(left, 'byte')}, and the writer needs {n(kept, 'byte')} of that: "
-            f"nothing was copied. "
-            f"{f'window(n={most}) would fit.' if most else 'No window fits.'} Let go of other windows, keep fewer "
-            f"slots, or give the server more with `CONFIG SET maxmemory`."
-        )
-        raise OSError(msg)
-
-
-def _rounded(nbytes: int, step: int) -> int:
-    return -(-nbytes // step) * step

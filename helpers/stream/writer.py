@@ -1,11 +1,4 @@
-"""Publishes frames into a ring, atomically, with one writer at a time.
-
-Writes to Redis for one writer alone: it is told when another takes over, and when the server has forgotten.
-
-Publishes the frames of a ring in Redis: frame and label at one instant, in one round trip.
-
-Publishes frames into a bounded ring in a Zarr store, while they are made.
-"""
+"""Publishes frames into a ring in Redis: frame and label at one instant, in one round trip, by one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,13 +7,14 @@ import os
 import threading
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from redis import exceptions
 from zarr.abc.store import RangeByteRequest
 
-from helpers.redis import RedisStore, RedisTransaction
+from helpers.redis import RedisTransaction
+from helpers.stream.memory import require_room_for_ring
 from helpers.stream.ring import (
     DOCUMENTS,
     EMPTY,
@@ -32,46 +26,52 @@ from helpers.stream.ring import (
     labels_bytes,
     labels_from,
     require_free,
-    require_room_for_ring,
     step_bytes,
     step_from,
 )
-from helpers.stream.store_ring import SharedRingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-    from zarr.abc.store import Store
 
-    from helpers.redis import RedisKeys, Value
+    from helpers.redis import RedisKeys, RedisStore, Value
     from helpers.stream.ring import Labels
 
-__all__ = ["END", "FrameWriter", "GuardedWrites", "Outcome", "RedisRingWriter"]
+__all__ = ["END", "NOTHING", "FencedWrites", "FrameWriter", "Outcome", "channel"]
 
+END = b"end"
+ATTEMPTS = 4
+ROOM_WAIT_S = 1.0
+ROOM_PAUSE_S = 0.01
+NOTHING = RangeByteRequest(0, 0)  # of a frame that is there: says that it is
 
 type Outcome = Literal["written", "changed", "lost", "full"]
 type Command = tuple[str | bytes | memoryview, ...]
+type Found = dict[str, bytes | None]
 
 
-class Connection(Protocol):
-    """Name what is used of a connection of redis-py, which has no types for it."""
-
-    def connect(self) -> None: ...
-    def disconnect(self) -> None: ...
-    def pack_commands(self, commands: Sequence[Command]) -> list[bytes]: ...
-    def send_packed_command(self, command: list[bytes], check_health: bool = True) -> None: ...
-    def read_response(self) -> object: ...
+def channel(keys: RedisKeys) -> str:
+    """Return the channel for notifications of a ring; the databases of a server share their channels."""
+    return f"{keys.root}notifications@{keys.address.rsplit('/', 1)[-1]}"
 
 
-class GuardedWrites:
-    """Write values in one round trip, unless a certain key is no longer what this writer left there.
+class Attempt(NamedTuple):
+    """A frame that was sent, until it is known whether it was published."""
+
+    step: int
+    labels: Labels
+    value: Value
+
+
+class FencedWrites:
+    """Write values in one round trip, unless another writer has begun since: a fence, for single-writer data.
 
     Parameters
     ----------
     keys : helpers.redis.RedisKeys
         Where the values go.
-    guard : str
+    fence : str
         The key that each writer sets when it begins, and when it writes.
     kept : sequence of str, optional
         Keys that should stay: `complete` says whether all of them did.
@@ -84,10 +84,10 @@ class GuardedWrites:
     Notes
     -----
     Redis has this built in: after WATCH, the next EXEC does nothing if the key was touched in between, be it with
-    the same value. Here WATCH follows each EXEC in the same packet, so that the next write is guarded and none takes a
-    round trip more. What happens between the two commands shows in the value of the guard, which is read after WATCH.
+    the same value. Here WATCH follows each EXEC in the same packet, so that the next write is fenced and none takes a
+    round trip more. What happens between the two commands shows in the value of the fence, which is read after WATCH.
 
-    WATCH belongs to a connection, so this holds one to itself. A server that restarts breaks it: the guard is lost,
+    WATCH belongs to a connection, so this holds one to itself. A server that restarts breaks it: the fence is lost,
     and `begin` says what is there now. A forked process loses it too.
 
     Examples
@@ -96,21 +96,24 @@ class GuardedWrites:
     >>> from helpers.servers import redis_server
     >>> with redis_server() as server:
     ...     keys = RedisKeys(server.url, "demo")
-    ...     with GuardedWrites(keys, "turn") as first, GuardedWrites(keys, "turn") as second:
+    ...     with FencedWrites(keys, "turn") as first, FencedWrites(keys, "turn") as second:
     ...         first.begin(), second.begin()
     ...         first.write({"a": b"1", "turn": b"1"}), second.write({"a": b"2", "turn": b"2"})
     (None, None)
     ('written', 'changed')
     """
 
-    def __init__(self, keys: RedisKeys, guard: str, *, kept: Sequence[str] = ()) -> None:
+    def __init__(self, keys: RedisKeys, fence: str, *, kept: Sequence[str] = ()) -> None:
         self.complete = True
-        self._keys = keys
-        self._guard = guard
-        self._kept = kept
-        self._left: bytes | None = None
+        self._keys, self._fence = keys, fence
+        name = keys.name(fence)
+        self._watch: list[Command] = [("WATCH", name), ("GET", name)]
+        if kept:
+            self._watch.append(("EXISTS", *map(keys.name, kept)))
+        self._kept = len(kept)
+        self._left: bytes | None = None  # what the fence holds if nobody else touched it
         self._holds = False
-        self._connection: Connection | None = None
+        self._connection: Any = None
         self._owner = os.getpid()
 
     def __enter__(self) -> Self:
@@ -120,32 +123,32 @@ class GuardedWrites:
         self.close()
 
     def begin(self) -> bytes | None:
-        """Watch the guard from now on, and return its value, None if it is missing."""
+        """Watch the fence from now on, and return its value, None if it is missing."""
         with self._keys.errors():
             if self._lost():
                 self._owner = os.getpid()
-                self._connection = cast("Connection", self._keys.client.connection_pool.make_connection())
+                self._connection = self._keys.client.connection_pool.make_connection()
                 self._connection.connect()
-            watched = self._ask([*self._watch()])
+            watched = self._ask(self._watch)
             _raise_first(watched)
         self._left = cast("bytes | None", watched[1])
         self._holds = True
         return self._left
 
-    def write(self, values: Mapping[str, Value], *, news: bytes | None = None) -> Outcome:
-        """Write values and publish news at one instant, or do nothing.
+    def write(self, values: Mapping[str, Value], *, message: bytes | None = None) -> Outcome:
+        """Write values and publish a message at one instant, or do nothing.
 
         Parameters
         ----------
         values : mapping of str to bytes or memoryview
-            Keys and their values. The guard should be one of them, for others to notice.
-        news : bytes, optional
-            A message for the channel of `keys`.
+            Keys and their values. The fence should be one of them, for others to notice.
+        message : bytes, optional
+            For the `channel` of the keys.
 
         Returns
         -------
         {"written", "changed", "lost", "full"}
-            "changed": another writer set the guard, or it was deleted; nothing was written. "lost": there is no
+            "changed": another writer set the fence, or it was deleted; nothing was written. "lost": there is no
             connection, or it broke; whether the values were written is not known. `begin` says what is there now.
             "full": the server is out of memory for now; nothing was written.
 
@@ -158,20 +161,19 @@ class GuardedWrites:
             return "lost"
         if not self._holds:
             return "changed"
-        name = self._keys.name
-        sets: list[Command] = [("SET", name(key), value) for key, value in values.items()]
-        publish: list[Command] = [] if news is None else [("PUBLISH", self._keys.channel, news)]
+        sets: list[Command] = [("SET", self._keys.name(key), value) for key, value in values.items()]
+        publish: list[Command] = [] if message is None else [("PUBLISH", channel(self._keys), message)]
         with self._keys.errors():
             try:
-                answers = self._ask([("MULTI",), *sets, *publish, ("EXEC",), *self._watch()])
-                return self._outcome(answers, values.get(self._guard, self._left))
+                answers = self._ask([("MULTI",), *sets, *publish, ("EXEC",), *self._watch])
+                return self._outcome(answers, values.get(self._fence, self._left))
             except exceptions.ConnectionError:
                 return "lost"
             except exceptions.OutOfMemoryError:
                 return "full"
 
     def close(self) -> None:
-        """Close the connection. The next write finds the guard lost."""
+        """Close the connection. The next write finds the fence lost."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
@@ -179,42 +181,38 @@ class GuardedWrites:
     def _lost(self) -> bool:
         return self._connection is None or self._owner != os.getpid()
 
-    def _watch(self) -> list[Command]:
-        guard = self._keys.name(self._guard)
-        kept: list[Command] = [("EXISTS", *map(self._keys.name, self._kept))] if self._kept else []
-        return [("WATCH", guard), ("GET", guard), *kept]
-
     def _ask(self, commands: list[Command]) -> list[object]:
         """Send commands in one packet and return all answers, errors of the server among them."""
-        connection = self._connection
-        assert connection is not None
         try:
-            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-            return [_answer(connection) for _ in commands]
+            packed = self._connection.pack_commands(commands)
+            self._connection.send_packed_command(packed, check_health=False)
+            return [_answer(self._connection) for _ in commands]
         except BaseException:  # what is left of the answers would be taken for those of the next write
             self.close()
             raise
 
     def _outcome(self, answers: list[object], left: Value | None) -> Outcome:
-        *queued, executed = answers[: len(answers) - len(self._watch())]
+        *queued, executed = answers[: len(answers) - len(self._watch)]
         _, now, *kept = answers[len(queued) + 1 :]
+        done = executed if isinstance(executed, list) else [executed]
         if isinstance(executed, list):
             self._left = None if left is None else bytes(left)
         self._holds = executed is not None and now == self._left
-        _raise_first([*queued, *(executed if isinstance(executed, list) else [executed])])
+        _raise_first([*queued, *done])
         if executed is None:
             return "changed"
-        self.complete = not kept or kept[0] == len(self._kept)
+        self.complete = not kept or kept[0] == self._kept
         return "written"
 
 
-def _answer(connection: Connection) -> object:
+def _answer(connection: Any) -> object:
     try:
-        return connection.read_response()
+        answer: object = connection.read_response()
     except exceptions.ConnectionError:
         raise
     except exceptions.ResponseError as error:
         return error
+    return answer
 
 
 def _raise_first(answers: list[object]) -> None:
@@ -224,61 +222,147 @@ def _raise_first(answers: list[object]) -> None:
             raise answer
 
 
-END = b"end"
-ATTEMPTS = 4
-ROOM_WAIT_S = 1.0
-ROOM_PAUSE_S = 0.01
-NOTHING = RangeByteRequest(0, 0)  # of a frame that is there: says that it is
-
-type Found = dict[str, bytes | None]
-
-
-class Attempt(NamedTuple):
-    """Hold what was sent, until it is known whether it was published."""
-
-    step: int
-    labels: Labels
-    value: Value
-
-
-class RedisRingWriter:
-    """Publish frames; `helpers.stream.FrameWriter` says what its user needs to know.
+class FrameWriter:
+    """Publish frames into a ring in Redis.
 
     Parameters
     ----------
     store : helpers.redis.RedisStore
-        Where the ring is, or will be.
-    ring : helpers.stream.Ring
-        The ring.
+        Where the ring is, or will be: an empty store, or one with a ring of the same shape, dtype and slots, whose
+        numbering goes on.
+    shape : sequence of int
+        Rows and columns of each frame.
+    dtype : dtype-like, default "uint8"
+        What a cell is: one of `helpers.stream.DTYPES`.
+    slots : int, default 200
+        Frames that are kept.
 
     Attributes
     ----------
     newest : int
         The newest step, -1 before the first.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If there can be no such ring, or the store holds something else.
+    OSError
+        If the ring does not fit into the memory of a Redis that has a limit (``maxmemory``); the message does the sum.
+        Also what `helpers.redis.clear_errors` raises.
+
     Notes
     -----
-    ``newest`` is the guard of `helpers.stream`: a writer that begins sets it anew, which stops the one before it.
+    A frame and its label become visible at one instant: no reader can see half of it. A frame takes one round trip. A
+    server that is restarted empty is noticed in the same one: the ring is made anew, and numbering goes on.
+
+    A ring has one writer: a new one takes over, and the next `append` of the one before raises. The newest step is the
+    fence of `FencedWrites`, which a writer that begins sets anew.
+
+    Where other data fills a Redis that evicts (``maxmemory-policy``), frames can go missing. Readers leave them out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from helpers.redis import RedisStore
+    >>> from helpers.servers import redis_server
+    >>> with redis_server() as server, FrameWriter(RedisStore(server.url), (2, 3), slots=10) as writer:
+    ...     for n in range(25):
+    ...         step = writer.append(np.full((2, 3), n, "uint8"))
+    >>> step, writer
+    (24, <FrameWriter: 10 slots for frames of 2 x 3 uint8, newest step 24>)
     """
 
-    def __init__(self, store: RedisStore, ring: Ring) -> None:
+    def __init__(
+        self, store: RedisStore, shape: Sequence[int], *, dtype: npt.DTypeLike = "uint8", slots: int = 200
+    ) -> None:
+        self._ring = Ring.of(shape, dtype=dtype, slots=slots)
+        if store.read_only or isinstance(store, RedisTransaction):
+            msg = f"{store!r} cannot take frames as they come: it is read-only, or a transaction."
+            raise ValueError(msg)
         self.newest = EMPTY
-        self._ring = ring
         self._keys = store.keys
-        self._guarded = GuardedWrites(store.keys, NEWEST, kept=(*DOCUMENTS, TIME))
-        self._labels = ring.empty_labels()
+        self._fenced = FencedWrites(store.keys, NEWEST, kept=(*DOCUMENTS, TIME))
+        self._labels = self._ring.empty_labels()
         self._documents: dict[str, bytes] = {}  # those to write again
         self._attempt: Attempt | None = None
         self._overtaken = ""
+        self._busy = threading.Lock()
+        self._closed = False
         try:
             self._begin()
         except BaseException:
-            self._guarded.close()
+            self._fenced.close()
             raise
 
-    def append(self, value: Value) -> int:
-        """Publish the bytes of the next frame, and return its step."""
-        if self._attempt is not None or not self._guarded.complete:
+    def __repr__(self) -> str:
+        return f"<FrameWriter: {self._ring}, newest step {self.newest}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, frame: npt.ArrayLike) -> int:
+        """Publish a frame.
+
+        Parameters
+        ----------
+        frame : array-like
+            Of the shape of the ring, and of a dtype that its dtype can hold without loss.
+
+        Returns
+        -------
+        int
+            Its step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the frame does not fit.
+        RuntimeError
+            If another writer has taken over.
+        ConnectionError, TimeoutError, OSError
+            If the server is not there or does not take it. The next `append` tries again.
+        """
+        value = self._ring.encode(frame)
+        with self._busy:
+            if self._closed:
+                msg = "this writer is closed: make a new one, which goes on with the next step."
+                raise ValueError(msg)
+            return self._append(value)
+
+    def close(self) -> None:
+        """End the stream: followers stop without an error. The frames stay."""
+        with self._busy:
+            if self._closed:
+                return
+            self._closed = True
+            group = {GROUP: documents_of(self._ring, ended=True)[GROUP]}
+            # Without a server there is nobody to tell, and a writer that was overtaken has nothing to say.
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                if self._fenced.write(group, message=END) == "lost" and not self._overtaken:
+                    self._look("lost")
+                    self._fenced.write(group, message=END)
+            self._fenced.close()
+
+    def _begin(self) -> None:
+        """Find the ring, or make it, and stop whoever wrote it before."""
+        for _ in range(ATTEMPTS):
+            self._fenced.begin()
+            found = self._read([*DOCUMENTS, TIME, NEWEST])
+            require_free(found, self._ring, where=str(self._keys), keys=chain.from_iterable(self._keys.pages()))
+            self._labels = self._those_there(self._labels_in(found))
+            self.newest = max(step_from(found[NEWEST]), int(self._labels.max()))
+            require_room_for_ring(self._keys, self._ring, held=int((self._labels != EMPTY).sum()))
+            labels = {TIME: labels_bytes(self._labels), NEWEST: step_bytes(self.newest)}
+            if self._write(documents_of(self._ring) | labels) == "written":
+                return
+        msg = f"{self._keys} cannot be taken over: other writers begin there again and again. Let one of them write."
+        raise RuntimeError(msg)
+
+    def _append(self, value: Value) -> int:
+        if self._attempt is not None or not self._fenced.complete:
             self._look("lost")
         step = self.newest + 1
         try:
@@ -296,41 +380,15 @@ class RedisRingWriter:
         msg = f"the connection to Redis at {self._keys.address} breaks again and again: is it being restarted?"
         raise ConnectionError(msg)
 
-    def close(self) -> None:
-        """Tell followers that the stream has ended, if it is still this writer's."""
-        group = {GROUP: documents_of(self._ring, ended=True)[GROUP]}
-        # Without a server there is nobody to tell, and a writer that was overtaken has nothing to say.
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            if self._guarded.write(group, news=END) == "lost" and not self._overtaken:
-                self._look("lost")
-                self._guarded.write(group, news=END)
-        self._guarded.close()
-
-    def _begin(self) -> None:
-        """Find the ring, or make it, and stop whoever wrote it before."""
-        for _ in range(ATTEMPTS):
-            self._guarded.begin()
-            found = self._read([*DOCUMENTS, TIME, NEWEST])
-            require_free(found, self._ring, where=str(self._keys), keys=chain.from_iterable(self._keys.pages()))
-            self._labels = self._those_there(self._labels_in(found))
-            self.newest = max(step_from(found[NEWEST]), int(self._labels.max()))
-            require_room_for_ring(self._keys, self._ring, held=int((self._labels != EMPTY).sum()))
-            labels = {TIME: labels_bytes(self._labels), NEWEST: step_bytes(self.newest)}
-            outcome = self._write(documents_of(self._ring) | labels)
-            if outcome == "written":
-                return
-        msg = f"{self._keys} cannot be taken over: other writers begin there again and again. Let one of them write."
-        raise RuntimeError(msg)
-
     def _publish(self, attempt: Attempt) -> Outcome:
         labels = {TIME: labels_bytes(attempt.labels), NEWEST: step_bytes(attempt.step)}
         frame = {self._ring.frame_key(attempt.step): attempt.value}
-        return self._write({**self._documents, **labels, **frame}, news=b"%d" % attempt.step)
+        return self._write({**self._documents, **labels, **frame}, message=b"%d" % attempt.step)
 
-    def _write(self, values: Mapping[str, Value], *, news: bytes | None = None) -> Outcome:
-        """Write under the guard. A reader that fetches frames fills the server for a moment: wait for room."""
+    def _write(self, values: Mapping[str, Value], *, message: bytes | None = None) -> Outcome:
+        """Write behind the fence. A reader that fetches frames fills the server for a moment: wait for room."""
         deadline = time.monotonic() + ROOM_WAIT_S
-        while (outcome := self._guarded.write(values, news=news)) == "full":
+        while (outcome := self._fenced.write(values, message=message)) == "full":
             if time.monotonic() > deadline:
                 with self._keys.errors():
                     raise exceptions.OutOfMemoryError
@@ -344,7 +402,7 @@ class RedisRingWriter:
     def _look(self, outcome: Outcome) -> bool:
         """See what is there now; return whether it is what this writer tried to publish."""
         self._require_mine()
-        self._guarded.begin()
+        self._fenced.begin()
         tried = self._attempt
         found = self._read([*DOCUMENTS, TIME, NEWEST, *([self._ring.frame_key(tried.step)] if tried else [])])
         self._attempt = None
@@ -360,7 +418,7 @@ class RedisRingWriter:
 
     def _require_mine(self) -> None:
         if self._overtaken:
-            self._guarded.close()
+            self._fenced.close()
             msg = (
                 f"another writer has taken over the ring in {self._keys} ({self._overtaken}): nothing was published. "
                 f"A ring has one writer. Make a new FrameWriter to take it back, or use another prefix."
@@ -392,122 +450,9 @@ class RedisRingWriter:
     def _those_there(self, labels: Labels) -> Labels:
         """Return the labels of frames that are there; the others are empty."""
         steps = [int(step) for step in labels if step != EMPTY]
-        there = self._keys.read([(self._ring.frame_key(step), NOTHING) for step in steps]) if steps else []
+        there = self._keys.read([(self._ring.frame_key(step), NOTHING) for step in steps])
         lost = [step for step, value in zip(steps, there, strict=True) if value is None]
         return np.where(np.isin(labels, lost), EMPTY, labels)
 
     def _read(self, keys: list[str]) -> Found:
         return dict(zip(keys, self._keys.read([(key, None) for key in keys]), strict=True))
-
-
-class FrameWriter:
-    """Publish frames into a ring in a Zarr store.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store
-        Where the ring is, or will be: an empty store, or one with a ring of the same shape, dtype and slots, whose
-        numbering goes on.
-    shape : sequence of int
-        Rows and columns of each frame.
-    dtype : dtype-like, default "uint8"
-        What a cell is: one of `helpers.stream.DTYPES`.
-    slots : int, default 200
-        Frames that are kept.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there can be no such ring, or the store holds something else.
-    OSError
-        If the ring does not fit into the memory of a Redis that has a limit (``maxmemory``); the message does the sum.
-        Also what `helpers.redis.clear_errors` raises.
-
-    Notes
-    -----
-    In Redis a frame and its label become visible at one instant: no reader can see half of it. A frame takes one round
-    trip. A server that is restarted empty is noticed in the same one: the ring is made anew, and numbering goes on.
-
-    A ring has one writer. In Redis a new one takes over, and the next `append` of the one before raises.
-
-    Other stores write one key at a time. There a frame loses its label while it is replaced, and readers check labels
-    before and after. That holds where a store replaces a value as a whole and shows writes in their order: memory,
-    local files, one object store. It does not hold for caches between writer and reader, nor for network file systems
-    that delay what others see; and of two writers both can go wrong before one is told.
-
-    Where other data fills a Redis that evicts (``maxmemory-policy``), frames can go missing. Readers leave them out.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from zarr.storage import MemoryStore
-    >>> store = MemoryStore()
-    >>> with FrameWriter(store, (2, 3), slots=10) as writer:
-    ...     for n in range(25):
-    ...         step = writer.append(np.full((2, 3), n, "uint8"))
-    >>> step, writer
-    (24, <FrameWriter: 10 slots for frames of 2 x 3 uint8, newest step 24>)
-    """
-
-    def __init__(self, store: Store, shape: Sequence[int], *, dtype: npt.DTypeLike = "uint8", slots: int = 200) -> None:
-        self._ring = Ring.of(shape, dtype=dtype, slots=slots)
-        if store.read_only or isinstance(store, RedisTransaction):
-            msg = f"{store!r} cannot take frames as they come: it is read-only, or a transaction."
-            raise ValueError(msg)
-        self._busy = threading.Lock()
-        self._closed = False
-        self._writer: RedisRingWriter | SharedRingWriter
-        if isinstance(store, RedisStore):
-            self._writer = RedisRingWriter(store, self._ring)
-        else:
-            self._writer = SharedRingWriter(store, self._ring)
-
-    def __repr__(self) -> str:
-        return f"<FrameWriter: {self._ring}, newest step {self.newest}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def newest(self) -> int:
-        """The newest step, -1 before the first."""
-        return self._writer.newest
-
-    def append(self, frame: npt.ArrayLike) -> int:
-        """Publish a frame.
-
-        Parameters
-        ----------
-        frame : array-like
-            Of the shape of the ring, and of a dtype that its dtype can hold without loss.
-
-        Returns
-        -------
-        int
-            Its step.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the frame does not fit.
-        RuntimeError
-            If another writer has taken over.
-        ConnectionError, TimeoutError, OSError
-            If the server is not there or does not take it. The next `append` tries again.
-        """
-        value = self._ring.encode(frame)
-        with self._busy:
-            if self._closed:
-                msg = "this writer is closed: make a new one, which goes on with the next step."
-                raise ValueError(msg)
-            return self._writer.append(value)
-
-    def close(self) -> None:
-        """End the stream: followers stop without an error. The frames stay."""
-        with self._busy:
-            if not self._closed:
-                self._closed = True
-                self._writer.close()

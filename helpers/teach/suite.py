@@ -214,10 +214,11 @@ def _static(suite: type, name: str) -> Callable[..., object]:
 
 _ELSEWHERE = """
 import pickle, sys
-from helpers.stream import read_bytes
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 try:
     store = pickle.load(sys.stdin.buffer)
-    print("read", len(read_bytes(store, sys.argv[1])), "bytes")
+    print("read", len(sync(store.get(sys.argv[1], default_buffer_prototype()))), "bytes")
 except Exception as error:
     print(type(error).__name__)
 """

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 from zarr.storage import LocalStore, MemoryStore
 
-from helpers.stream import write_bytes
 from helpers.teach import SuiteReport, draw_suites, read_elsewhere
+from tests.store_bytes import write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from helpers.redis import RedisStore, redis_at_hand
+from helpers.redis import RedisStore, ensure_redis
 from helpers.redis import ensure as module
 from helpers.servers import redis_server
 from tests.ports import free_port
@@ -34,7 +34,7 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_is_started_where_none_runs_and_ends_with_the_block() -> None:
     """On a machine without a Redis that runs, as most are."""
-    with redis_at_hand() as place, RedisStore(place.url, prefix=place.prefix) as store:
+    with ensure_redis() as place, RedisStore(place.url, prefix=place.prefix) as store:
         store.keys.write({"a": b"1"})
         assert store.read_many(["a"]) == [b"1"]
     with pytest.raises(ConnectionError):
@@ -44,7 +44,7 @@ def test_a_server_is_started_where_none_runs_and_ends_with_the_block() -> None:
 def test_the_server_on_the_usual_port_is_used(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Binder."""
     monkeypatch.setattr(module, "DEFAULT_URL", server.url)
-    with redis_at_hand() as place:
+    with ensure_redis() as place:
         assert place.url == server.url
 
 
@@ -53,7 +53,7 @@ def test_the_server_that_is_named_is_used_and_nothing_left_on_it(
 ) -> None:
     """Keys of the place go at its end, those of all others stay."""
     monkeypatch.setenv("REDIS_URL", server.url)
-    with redis_at_hand("ours") as place, redis_at_hand("ours") as other:
+    with ensure_redis("ours") as place, ensure_redis("ours") as other:
         assert place.url == server.url
         assert place.prefix != other.prefix
         for prefix in (place.prefix, f"{place.prefix}/life", f"{place.prefix}/life/frozen/1"):
@@ -67,7 +67,7 @@ def test_the_server_that_is_named_is_used_and_nothing_left_on_it(
 def test_a_named_server_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever names a server wants that one."""
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}")
-    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1"), redis_at_hand():
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1"), ensure_redis():
         pass
 
 
@@ -76,6 +76,6 @@ def test_the_password_of_a_named_server_is_not_shown(server: RedisServer, monkey
     with redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", "sesame")
     monkeypatch.setenv("REDIS_URL", server.url.replace("//", "//:sesame@"))
-    with redis_at_hand() as place:
+    with ensure_redis() as place:
         assert "sesame" not in repr(place)
         assert place.prefix in repr(place)
