@@ -1,27 +1,31 @@
-"""FRONT measure."""
+"""Measure what lessons say of speed, memory and safety: counted where it can be counted, timed in one run where not.
 
-from helpers.measure.codecs import Coding, compare_codecs, draw_codecs, flip_bit, try_bits
-from helpers.measure.concurrency import AtOnceFile, AtOnceStore, look_at_threads
-from helpers.measure.layouts import ENGINES, Layout, compare_engines, compare_layouts, seconds_of, write_hdf5
-from helpers.measure.peak_memory import peak_memory, peak_nbytes
+Layouts and engines (lesson 03, engines also 00), codecs and flipped bits (04), a plan beside the wire (07), threads
+seen at work, reads at once and peak memory (00 and 08).
+"""
+
+from helpers.measure.codecs import Coding, compare_codecs, draw_codecs, flip_bit, try_bit_flips
+from helpers.measure.concurrency import MeteredFile, MeteredStore, ThreadSamples, sample_threads
+from helpers.measure.layouts import ENGINES, Layout, compare_engines, compare_layouts, seconds_of
+from helpers.measure.peak_memory import Measured, peak_memory
 from helpers.measure.wire import compare_with_plan
 
 __all__ = [
     "ENGINES",
-    "AtOnceFile",
-    "AtOnceStore",
     "Coding",
     "Layout",
+    "Measured",
+    "MeteredFile",
+    "MeteredStore",
+    "ThreadSamples",
     "compare_codecs",
     "compare_engines",
     "compare_layouts",
     "compare_with_plan",
     "draw_codecs",
     "flip_bit",
-    "look_at_threads",
     "peak_memory",
-    "peak_nbytes",
+    "sample_threads",
     "seconds_of",
-    "try_bits",
-    "write_hdf5",
+    "try_bit_flips",
 ]

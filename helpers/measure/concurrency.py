@@ -1,51 +1,44 @@
-"""Counts how many reads are under way at once, and samples what the threads are doing.
-
-Looks at what the threads of this Python are doing, again and again, while a function runs.
-
-Counts how many reads are under way at once, of a store and of a file, both far away.
-"""
+"""A sampling profiler for threads, and meters of how many reads of a store or a file are under way at once."""
 # ruff: noqa: D102 -- the docstrings of store and file methods are inherited
 
 from __future__ import annotations
 
 import io
-import math
 import sys
 import threading
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from helpers.counting import RequestStore
-from helpers.units import require_number
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Callable, Collection, Iterator
-    from types import FrameType
+    from collections.abc import Buffer, Callable, Collection
 
     from zarr.abc.store import Store
 
     from helpers.counting import RequestKind
 
-__all__ = ["CODECS", "AtOnceFile", "AtOnceStore", "Looks", "look_at_threads"]
+__all__ = ["MeteredFile", "MeteredStore", "ThreadSamples", "sample_threads"]
 
-
-#: The functions in which zarr's codecs do their work.
-CODECS = ("_encode_sync", "_decode_sync")
+# The functions in which zarr's codecs do their work.
+_CODECS = ("_encode_sync", "_decode_sync")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looks:
-    """What was seen while a function ran.
+class ThreadSamples:
+    """What was sampled while a function ran.
 
     Attributes
     ----------
     inside : int
-        How often a thread was seen inside one of the functions that were looked for.
+        Samples with a thread inside one of the functions that were looked for.
     at_once : int
-        The most threads seen inside at one moment.
+        The most threads inside in one sample.
     total : int
-        How often was looked.
+        How many samples were taken.
     seconds : float
         How long the function ran.
     cores : float
@@ -59,38 +52,34 @@ class Looks:
     cores: float
 
 
-def look_at_threads(
-    function: Callable[[], object], *, inside: Collection[str] = CODECS, every_s: float = 0.001
-) -> Looks:
-    """Run a function in a thread, and look from another how many threads are inside functions of some names.
+def sample_threads(
+    function: Callable[[], object], *, inside: Collection[str] = _CODECS, every_s: float = 0.001
+) -> ThreadSamples:
+    """Run a function in a thread, and sample from another how many threads are inside functions of some names.
 
-    To look takes the GIL, the lock that only one thread of Python holds at a time. So whoever is seen inside a
+    To sample takes the GIL, the lock that only one thread of Python holds at a time. So whoever is seen inside a
     function that never returns to Python, such as a codec, has let go of that lock; one that keeps it is not
     seen, however long it runs.
 
     Parameters
     ----------
     function : callable
-        What to run, without arguments.
-    inside : collection of str, default CODECS
-        Names of Python functions.
+        What to run, without arguments. What it raises is raised here.
+    inside : collection of str
+        Names of Python functions; by default those in which zarr's codecs work.
     every_s : float, default 0.001
-        Seconds from one look to the next, above 0. A busy machine takes longer.
+        Seconds from one sample to the next. A busy machine takes longer.
 
     Returns
     -------
-    Looks
+    ThreadSamples
         What was seen.
-
-    Raises
-    ------
-    ValueError
-        If `every_s` is not above 0.
 
     Notes
     -----
-    The two looks at the start and the end of a call, while Python itself runs, may see it as well. What the
-    function raises is raised here.
+    Profilers that one can install follow one thread (`cProfile`, `pyinstrument`) or watch from another process, as
+    an administrator (`py-spy`). The samples at the start and the end of a call, while Python itself runs, may see
+    it as well.
 
     Examples
     --------
@@ -98,54 +87,62 @@ def look_at_threads(
     ...     time.sleep(0.3)
     >>> def adder():
     ...     return sum(range(20_000_000))
-    >>> sleeping, adding = (look_at_threads(each, inside=[each.__name__]) for each in (sleeper, adder))
+    >>> sleeping, adding = (sample_threads(each, inside=[each.__name__]) for each in (sleeper, adder))
     >>> sleeping.inside / sleeping.seconds > 5 * adding.inside / adding.seconds
     True
     """
-    require_number("every_s", every_s, ok=lambda s: s > 0, allowed="above 0")
-    call = _Call(function)
     seen = []
-    began, busy = time.perf_counter(), time.process_time()
-    call.start()
-    while call.is_alive():
-        seen.append(sum(not _names(frame).isdisjoint(inside) for frame in sys._current_frames().values()))
-        time.sleep(every_s)
-    seconds = time.perf_counter() - began
-    cores = (time.process_time() - busy) / seconds
-    call.join()
-    if call.failure is not None:
-        raise call.failure
-    return Looks(
+    with ThreadPoolExecutor(1) as pool:
+        began, busy = time.perf_counter(), time.process_time()
+        call = pool.submit(function)
+        while not call.done():
+            stacks = [traceback.walk_stack(frame) for frame in sys._current_frames().values()]
+            seen.append(sum(any(frame.f_code.co_name in inside for frame, _ in stack) for stack in stacks))
+            time.sleep(every_s)
+        seconds = time.perf_counter() - began
+        cores = (time.process_time() - busy) / seconds
+    call.result()
+    return ThreadSamples(
         inside=sum(n > 0 for n in seen), at_once=max(seen, default=0), total=len(seen), seconds=seconds, cores=cores
     )
 
 
-class _Call(threading.Thread):
-    """A call in a thread of its own."""
+class _Meter:
+    """When each read under way will be done, and how many there were at most."""
 
-    def __init__(self, function: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self.function = function
-        self.failure: Exception | None = None
+    def __init__(self, latency_s: float) -> None:
+        self.latency_s = latency_s
+        self.lock = threading.Lock()
+        self.reset()
 
-    def run(self) -> None:
-        try:
-            self.function()
-        except Exception as error:  # raised again where it was asked for
-            self.failure = error
+    def reset(self) -> None:
+        with self.lock:
+            self.ends: list[float] = []
+            self.peak = 0
 
-
-def _names(frame: FrameType) -> set[str]:
-    return {each.f_code.co_name for each in _outwards(frame)}
-
-
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+    def begin(self) -> None:
+        now = time.monotonic()
+        with self.lock:
+            self.ends = [end for end in self.ends if end > now] + [now + self.latency_s]
+            self.peak = max(self.peak, len(self.ends))
 
 
-class AtOnceStore(RequestStore):
+class _Metered:
+    """What a metered store and a metered file have in common."""
+
+    _meter: _Meter
+
+    @property
+    def peak_concurrency(self) -> int:
+        """The most reads that were under way at once since the beginning or the last `reset`."""
+        return self._meter.peak
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self._meter.reset()
+
+
+class MeteredStore(_Metered, RequestStore):
     """Make each read of a store wait, and count how many wait at once.
 
     Parameters
@@ -157,18 +154,13 @@ class AtOnceStore(RequestStore):
 
     Attributes
     ----------
-    most : int
+    peak_concurrency : int
         The most reads that were under way at once since the store was made or last `reset`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `latency_s` is not a finite number, 0 or more.
 
     Notes
     -----
     A read counts as under way for `latency_s` from the moment at which the store has been asked. Copies made
-    through `with_read_only` share the count; a pickled copy begins its own.
+    through `with_read_only` share the count.
 
     Examples
     --------
@@ -176,51 +168,33 @@ class AtOnceStore(RequestStore):
     >>> from zarr.storage import MemoryStore
     >>> memory = MemoryStore()
     >>> _ = zarr.create_array(memory, data=np.arange(12), chunks=4)
-    >>> far = AtOnceStore(memory)
+    >>> far = MeteredStore(memory)
     >>> z = zarr.open_array(far, mode="r")
     >>> far.reset()
     >>> _ = z[:]
-    >>> far.most
+    >>> far.peak_concurrency
     3
     """
 
     def __init__(self, store: Store, *, latency_s: float = 0.05) -> None:
         super().__init__(store)
-        self._waiting = _Waiting(latency_s)
+        self._meter = _Meter(latency_s)
 
     def _with_store(self, store: Store) -> Self:
         # docstring inherited
-        same = type(self)(store, latency_s=self._waiting.latency_s)
-        same._waiting = self._waiting
+        same = type(self)(store)
+        same._meter = self._meter
         return same
 
-    @property
-    def most(self) -> int:
-        """The most reads at once."""
-        return self._waiting.most
-
-    def reset(self) -> None:
-        """Begin to count anew.
-
-        Examples
-        --------
-        >>> from zarr.storage import MemoryStore
-        >>> store = AtOnceStore(MemoryStore())
-        >>> store.reset()
-        >>> store.most
-        0
-        """
-        self._waiting.reset()
-
-    def toll(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:  # noqa: ARG002
+    def on_request(self, kind: RequestKind, *, nbytes: int = 0, times: int = 1) -> float:  # noqa: ARG002
         # docstring inherited
         if kind != "read":
             return 0.0
-        self._waiting.begin()
-        return self._waiting.latency_s
+        self._meter.begin()
+        return self._meter.latency_s
 
 
-class AtOnceFile(io.BytesIO):
+class MeteredFile(_Metered, io.BytesIO):
     """Hold the bytes of a file, make each read of them wait, and count how many wait at once.
 
     Parameters
@@ -232,13 +206,8 @@ class AtOnceFile(io.BytesIO):
 
     Attributes
     ----------
-    most : int
+    peak_concurrency : int
         The most reads that were under way at once since the file was made or last `reset`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `latency_s` is not a finite number, 0 or more.
 
     Notes
     -----
@@ -247,58 +216,17 @@ class AtOnceFile(io.BytesIO):
 
     Examples
     --------
-    >>> file = AtOnceFile(b"abc", latency_s=0)
-    >>> file.readinto(bytearray(2)), file.most
+    >>> file = MeteredFile(b"abc", latency_s=0)
+    >>> file.readinto(bytearray(2)), file.peak_concurrency
     (2, 1)
     """
 
     def __init__(self, contents: Buffer, *, latency_s: float = 0.05) -> None:
         super().__init__(contents)
-        self._waiting = _Waiting(latency_s)
-
-    @property
-    def most(self) -> int:
-        """The most reads at once."""
-        return self._waiting.most
-
-    def reset(self) -> None:
-        """Begin to count anew.
-
-        Examples
-        --------
-        >>> file = AtOnceFile(b"abc")
-        >>> file.reset()
-        >>> file.most
-        0
-        """
-        self._waiting.reset()
+        self._meter = _Meter(latency_s)
 
     def readinto(self, buffer: Buffer, /) -> int:
         # docstring inherited
-        self._waiting.begin()
-        time.sleep(self._waiting.latency_s)
+        self._meter.begin()
+        time.sleep(self._meter.latency_s)
         return super().readinto(buffer)
-
-
-class _Waiting:
-    """When each read under way will be done, and how many there were at most."""
-
-    def __init__(self, latency_s: float) -> None:
-        require_number("latency_s", latency_s, ok=lambda s: 0 <= s < math.inf, allowed="finite, 0 or more")
-        self.latency_s = latency_s
-        self.lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        with self.lock:
-            self.ends: list[float] = []
-            self.most = 0
-
-    def begin(self) -> None:
-        now = time.monotonic()
-        with self.lock:
-            self.ends = [end for end in self.ends if end > now] + [now + self.latency_s]
-            self.most = max(self.most, len(self.ends))
-
-    def __reduce__(self) -> tuple[type[_Waiting], tuple[float]]:
-        return _Waiting, (self.latency_s,)

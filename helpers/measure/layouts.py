@@ -1,10 +1,7 @@
-"""Compares layouts, and the programs that read them, by requests, bytes and seconds.
+"""Compares layouts of one array, and the programs that read them, by requests, bytes and seconds.
 
-Times calls.
-
-Opens one stored array with each engine that can read it: zarr's pipelines, zarrs, TensorStore, HDF5 as a peer.
-
-Compares layouts of one array, and engines that read it: counted first, then timed in one run.
+The programs, called engines, are zarr's two pipelines, zarrs and TensorStore, with HDF5 as a peer. What can be counted
+is counted first; times are taken in turns, in one run.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Never, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -25,7 +22,7 @@ from zarr.storage import LocalStore
 from helpers.counting import CountingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     import numpy.typing as npt
@@ -33,9 +30,8 @@ if TYPE_CHECKING:
     from helpers.cost import Selection
 
     type Read = Callable[[Selection], npt.NDArray[np.generic]]
-    from collections.abc import Mapping
 
-__all__ = ["ENGINES", "Layout", "compare_engines", "compare_layouts", "seconds_of", "write_hdf5"]
+__all__ = ["ENGINES", "Layout", "compare_engines", "compare_layouts", "seconds_of"]
 
 
 def seconds_of[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> float:
@@ -61,41 +57,6 @@ def seconds_of[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs
     begin = time.perf_counter()
     call(*args, **kwargs)
     return time.perf_counter() - begin
-
-
-_HDF5_NAME = "data"
-
-
-def write_hdf5(path: Path, data: npt.NDArray[np.generic], *, chunks: tuple[int, ...]) -> None:
-    """Write `data` as the only dataset of a new HDF5 file, without compression.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, beside the Zarr array that it is compared with: ``planes.h5`` beside ``planes.zarr``.
-    data : numpy.ndarray
-        The array.
-    chunks : tuple of int
-        Elements of a chunk in each dimension.
-
-    Raises
-    ------
-    FileExistsError
-        When there is a file already.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_hdf5(pathlib.Path(folder, "line.h5"), np.arange(8), chunks=(4,))
-    ...     with ENGINES["HDF5"](pathlib.Path(folder, "line.zarr")) as read:
-    ...         read(np.s_[2:5])
-    array([2, 3, 4])
-    """
-    import h5py
-
-    with h5py.File(path, "x") as file:
-        file.create_dataset(_HDF5_NAME, data=data, chunks=chunks)
 
 
 @contextmanager
@@ -126,7 +87,7 @@ def _hdf5(path: Path) -> Iterator[Read]:
     import h5py
 
     with h5py.File(path.with_suffix(".h5")) as file:
-        dataset = file[_HDF5_NAME]
+        dataset = file["data"]
         yield lambda selection: np.asarray(dataset[selection])
 
 
@@ -170,8 +131,7 @@ def compare_layouts(
     -------
     pandas.DataFrame
         One row for each layout and read, with columns ``files`` (of the whole array, metadata included),
-        ``requests``, ``nbytes_read``, ``amplification`` (bytes read for each byte needed), ``seconds`` (median)
-        and ``spread`` (slowest less fastest, in seconds).
+        ``requests``, ``nbytes_read``, ``amplification`` (bytes read for each byte needed) and ``seconds`` (median).
 
     Raises
     ------
@@ -192,23 +152,21 @@ def compare_layouts(
     >>> table.loc[("planes", "line"), ["files", "requests", "nbytes_read", "amplification"]].tolist()
     [5.0, 4.0, 512.0, 16.0]
     """
-    _require_repeats(repeats)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder, _bar(len(layouts) * len(selections), "layouts") as bar:
-        for name, layout in layouts.items():
-            path = _write(data, Path(folder), name, layout)
-            files = sum(1 for found in path.rglob("*") if found.is_file())
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, layout in tqdm(layouts.items(), desc="layouts", leave=False):
+            path = _write(data, Path(folder, f"{name}.zarr"), layout)
+            files = sum(found.is_file() for found in path.rglob("*"))
             for read, selection in selections.items():
-                row = {"layout": name, "read": read, "files": files}
-                rows.append(row | _count(path, data, selection) | _time(path, selection, repeats))
-                bar.update()
-    return pd.DataFrame(rows).set_index(["layout", "read"])
+                seconds = _race(["zarr"], path, data, selection, repeats)["zarr"]
+                rows[name, read] = {"files": files, **_count(path, selection), "seconds": seconds}
+    return _table(rows)
 
 
 def compare_engines(
     data: npt.NDArray[np.generic], layouts: Layouts, selections: Mapping[str, Selection], *, repeats: int = 5
 ) -> pd.DataFrame:
-    """Let every engine of `helpers.measure` read the same chunks, in turn, and time it.
+    """Let every engine of `helpers.measure.ENGINES` read the same chunks, in turn, and time it.
 
     Parameters
     ----------
@@ -218,8 +176,8 @@ def compare_engines(
     Returns
     -------
     pandas.DataFrame
-        One row for each layout and read, and for each engine two columns: (engine, ``seconds``), the median, and
-        (engine, ``spread``), slowest less fastest. NaN where an engine cannot read a layout.
+        One row for each layout and read, and a column for each engine: the median of its seconds, NaN where it
+        cannot read a layout.
 
     Raises
     ------
@@ -237,76 +195,57 @@ def compare_engines(
     --------
     >>> cube = np.arange(1.0, 65).reshape(4, 4, 4)
     >>> table = compare_engines(cube, {"planes": {"chunks": (1, 4, 4)}}, {"line": np.s_[:, 0, 0]}, repeats=1)
-    >>> list(table.columns.levels[0])
-    ['HDF5', 'TensorStore', 'zarr', 'zarr fused', 'zarrs']
+    >>> table.columns.tolist()
+    ['zarr', 'zarr fused', 'zarrs', 'TensorStore', 'HDF5']
     """
-    _require_repeats(repeats)
     rows = {}
-    with tempfile.TemporaryDirectory() as folder, _bar(len(layouts) * len(selections), "engines") as bar:
-        for name, layout in layouts.items():
-            path = _write(data, Path(folder), name, layout)
-            if "shards" not in layout:
-                write_hdf5(path.with_suffix(".h5"), data, chunks=layout["chunks"])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, layout in tqdm(layouts.items(), desc="engines", leave=False):
+            path = _write(data, Path(folder, f"{name}.zarr"), layout)
+            engines = [engine for engine in ENGINES if engine != "HDF5" or "shards" not in layout]
+            if "HDF5" in engines:
+                _write_hdf5(data, path, layout)
             for read, selection in selections.items():
-                rows[name, read] = _race(path, data, selection, repeats)
-                bar.update()
+                rows[name, read] = _race(engines, path, data, selection, repeats)
+    return _table(rows).reindex(columns=list(ENGINES)).rename_axis(columns="engine")
+
+
+def _table(rows: Mapping[tuple[str, str], Mapping[str, float]]) -> pd.DataFrame:
     index = pd.MultiIndex.from_tuples(rows, names=["layout", "read"])
-    columns = pd.MultiIndex.from_product([ENGINES, ["seconds", "spread"]], names=["engine", None])
-    return pd.DataFrame([list(row.values()) for row in rows.values()], index=index, columns=columns)
+    return pd.DataFrame([*rows.values()], index=index)
 
 
-def _require_repeats(repeats: int) -> None:
-    if repeats < 1:
-        msg = f"repeats={repeats} times nothing. Give 1 or more."
-        raise ValueError(msg)
-
-
-def _bar(total: int, name: str) -> tqdm[Never]:
-    return tqdm(total=total, desc=name, leave=False)
-
-
-def _write(data: npt.NDArray[np.generic], folder: Path, name: str, layout: Layout) -> Path:
-    path = folder / f"{name}.zarr"
+def _write(data: npt.NDArray[np.generic], path: Path, layout: Layout) -> Path:
     zarr.create_array(path, data=data, compressors=None, chunks=layout["chunks"], shards=layout.get("shards"))
     return path
 
 
-def _count(path: Path, data: npt.NDArray[np.generic], selection: Selection) -> dict[str, float]:
+def _write_hdf5(data: npt.NDArray[np.generic], path: Path, layout: Layout) -> None:
+    """Write the peer of a Zarr array: ``planes.h5`` beside ``planes.zarr``."""
+    import h5py
+
+    with h5py.File(path.with_suffix(".h5"), "x") as file:
+        file.create_dataset("data", data=data, chunks=layout["chunks"])
+
+
+def _count(path: Path, selection: Selection) -> dict[str, float]:
     store = CountingStore(LocalStore(path, read_only=True))
     array = zarr.open_array(store, mode="r")
     store.reset()
     values = np.asarray(array[selection])  # type: ignore[index] # zarr types ints only, not SupportsIndex
-    _require_equal(values, data, selection, "zarr")
     amplification = store.bytes_read / values.nbytes
     return {"requests": store.reads, "nbytes_read": store.bytes_read, "amplification": amplification}
 
 
-def _time(path: Path, selection: Selection, repeats: int) -> dict[str, float]:
-    with ENGINES["zarr"](path) as read:
-        seconds = [seconds_of(read, selection) for _ in range(repeats)]
-    return {"seconds": statistics.median(seconds), "spread": max(seconds) - min(seconds)}
-
-
 def _race(
-    path: Path, data: npt.NDArray[np.generic], selection: Selection, repeats: int
-) -> dict[tuple[str, str], float]:
-    names = [name for name in ENGINES if name != "HDF5" or path.with_suffix(".h5").exists()]
+    engines: Iterable[str], path: Path, data: npt.NDArray[np.generic], selection: Selection, repeats: int
+) -> dict[str, float]:
+    """Return the median seconds of each engine; one that gives other values than `data` holds gets none."""
     with ExitStack() as stack:
-        reads = {name: stack.enter_context(ENGINES[name](path)) for name in names}
+        reads = {name: stack.enter_context(ENGINES[name](path)) for name in engines}
         for name, read in reads.items():
-            _require_equal(read(selection), data, selection, name)
+            if not np.array_equal(read(selection), data[selection]):
+                msg = f"{name} reads other values at {selection} than were written."
+                raise AssertionError(msg)
         turns = [{name: seconds_of(read, selection) for name, read in reads.items()} for _ in range(repeats)]
-    row = {}
-    for name in ENGINES:
-        seconds = [turn.get(name, float("nan")) for turn in turns]
-        row[name, "seconds"] = statistics.median(seconds)
-        row[name, "spread"] = max(seconds) - min(seconds)
-    return row
-
-
-def _require_equal(
-    values: npt.NDArray[np.generic], data: npt.NDArray[np.generic], selection: Selection, engine: str
-) -> None:
-    if not np.array_equal(values, data[selection]):
-        msg = f"{engine} reads other values at {selection} than were written."
-        raise AssertionError(msg)
+    return {name: statistics.median(turn[name] for turn in turns) for name in reads}

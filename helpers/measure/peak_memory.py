@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import pickle
 import subprocess
@@ -17,18 +16,19 @@ from helpers.units import format_nbytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Measured", "peak_memory", "peak_nbytes"]
+__all__ = ["Measured", "peak_memory"]
 
 
-CHILD = """
-import base64, pathlib, pickle, sys
-sys.path[:] = pickle.loads(base64.b64decode(sys.argv[1]))
-import cloudpickle
-here = pathlib.Path(sys.argv[2])
-function, arguments = pickle.loads((here / "call").read_bytes())
+# Runs this file rather than imports it: with it would come all that `helpers.measure` imports.
+_CHILD = """
+import pickle, runpy, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+function, arguments, here, file = pickle.load(sys.stdin.buffer)
 result = function(*arguments)
-from helpers.measure.peak_memory import peak_nbytes
-(here / "result").write_bytes(cloudpickle.dumps((result, peak_nbytes())))
+nbytes = runpy.run_path(here)["peak_nbytes"]()
+import cloudpickle
+with open(file, "wb") as out:
+    cloudpickle.dump((result, nbytes), out)
 """
 
 
@@ -86,17 +86,15 @@ def peak_memory[Result](function: Callable[..., Result], *arguments: object) -> 
     """
     import cloudpickle
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "call").write_bytes(cloudpickle.dumps((function, arguments)))
-        path = base64.b64encode(pickle.dumps(sys.path)).decode()
-        command = [sys.executable, "-c", CHILD, path, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "result")
+        call = pickle.dumps(sys.path) + cloudpickle.dumps((function, arguments, __file__, str(file)))
+        done = subprocess.run([sys.executable, "-c", _CHILD], input=call, capture_output=True, check=False)
         if done.returncode:
-            msg = f"the call of {function!r} failed with code {done.returncode}. It said:\n{done.stderr[-2000:]}"
+            said = done.stderr.decode(errors="replace")[-2000:]
+            msg = f"the call of {function!r} failed with code {done.returncode}. It said:\n{said}"
             raise RuntimeError(msg)
-        result, nbytes = pickle.loads((folder / "result").read_bytes())
-    return Measured(result, nbytes)
+        return Measured(*pickle.loads(file.read_bytes()))
 
 
 def peak_nbytes() -> int:

@@ -1,4 +1,4 @@
-"""Tests of helpers.measure."""
+"""Tests of helpers.measure.peak_memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from helpers.measure import peak_memory, peak_nbytes
+from helpers.measure import peak_memory
+from helpers.measure.peak_memory import peak_nbytes
 
 
 def test_what_is_held_at_once_counts_and_what_came_before_does_not() -> None:
@@ -27,20 +28,13 @@ def test_the_memory_of_the_one_who_asks_does_not_count() -> None:
     """Linux lets a program begin with the peak of the one that started it, if one asks it the wrong way."""
     mine = b"x" * 300_000_000
     assert peak_nbytes() > len(mine)
-    assert peak_memory(os.getpid).nbytes < 150_000_000
-
-
-def test_it_is_a_process_of_its_own() -> None:
-    """What it does stays there."""
-    assert peak_memory(os.getpid).result != os.getpid()
+    measured = peak_memory(os.getpid)
+    assert measured.nbytes < 50_000_000
+    assert measured.result != os.getpid()
+    assert "at the peak>" in repr(measured)
 
 
 def test_a_call_that_fails_is_told_with_what_it_said() -> None:
     """The last lines of the traceback name the error."""
     with pytest.raises(RuntimeError, match=r"(?s)failed with code 1\. It said:.*ZeroDivisionError: "):
         peak_memory(divmod, 1, 0)
-
-
-def test_it_is_shown_as_people_read_bytes() -> None:
-    """The result may be large, and is not shown."""
-    assert "at the peak>" in repr(peak_memory(os.getpid))

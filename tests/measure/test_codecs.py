@@ -1,0 +1,141 @@
+"""Tests of helpers.measure.codecs, of what codecs make of flipped bits, and of what lesson 04 says of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import zarr
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
+from zarr.codecs.numcodecs import LZ4, Delta, FixedScaleOffset, Quantize
+
+from benchmarks.compression import rows
+from helpers.measure import Coding, compare_codecs, draw_codecs, flip_bit, try_bit_flips
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from zarr.abc.codec import BytesBytesCodec
+
+DATA = np.arange(3000, dtype="int16").reshape(30, 100)
+CODINGS: Mapping[str, Coding] = {
+    "none": {"compressors": None},
+    "gzip": {"compressors": GzipCodec()},
+    "delta": {"filters": [Delta(dtype="<i2")], "serializer": BytesCodec(), "compressors": [ZstdCodec(level=1)]},
+    "default": {},
+}
+# What changes only a header may change nothing, or the size that a decoder makes room for.
+BITS = np.random.default_rng(7).choice(np.arange(16 * 8, 200 * 8), 200, replace=False).tolist()
+
+type Compressors = BytesBytesCodec | list[BytesBytesCodec] | None
+
+
+def test_sizes_and_ratios_are_of_the_chunk_alone() -> None:
+    """Without a codec the ratio is 1; metadata is not counted."""
+    table = compare_codecs(DATA, CODINGS, repeats=1)
+    assert table.index.tolist() == list(CODINGS)
+    assert table.index.name == "codec"
+    assert table["nbytes"]["none"] == DATA.nbytes
+    assert table["ratio"].tolist() == pytest.approx((DATA.nbytes / table["nbytes"]).tolist())
+    assert table["ratio"]["delta"] > table["ratio"]["default"] > 1
+    assert (table[["write_MBps", "read_MBps"]] > 0).all(axis=None)
+    assert (table["max_error"] == 0).all()
+
+
+def test_what_a_lossy_codec_changes_is_measured() -> None:
+    """Rounding to a 16th is off by a 32nd at most, and NaN that stays NaN is no error."""
+    data = np.random.default_rng(7).normal(size=(20, 50))
+    data[3, 4] = np.nan
+    table = compare_codecs(data, {"rounded": {"filters": [Quantize(digits=1, dtype="<f8")]}, "default": {}}, repeats=1)
+    assert 0.03 < table["max_error"]["rounded"] <= 1 / 32
+    assert table["max_error"]["default"] == 0
+    assert compare_codecs(np.array([np.nan]), {"default": {}})["max_error"].tolist() == [0]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_a_lost_nan_is_an_infinite_error() -> None:
+    """A codec that makes a number of NaN does not come out well: numcodecs #511, open."""
+    data = np.array([1.0, np.nan])
+    coding: Coding = {"filters": [FixedScaleOffset(offset=0, scale=10, dtype="<f8", astype="<i2")]}
+    assert compare_codecs(data, {"scaled": coding})["max_error"].tolist() == [np.inf]
+
+
+def test_a_chunk_of_fill_has_a_size_too() -> None:
+    """Zeros are written although they are the fill value, booleans are data as well."""
+    table = compare_codecs(np.zeros((10, 10), dtype=bool), {"none": {"compressors": None}})
+    assert table["nbytes"].tolist() == [100]
+
+
+def test_a_picture_names_the_codecs_asked_for() -> None:
+    """Each codec has two marks, at its speeds and its ratio; a name that is not there is an error."""
+    table = compare_codecs(DATA, CODINGS, repeats=1)
+    _, ax = plt.subplots()
+    draw_codecs(ax, table, labels=["gzip"])
+    assert [text.get_text() for text in ax.texts] == ["gzip"]
+    assert np.asarray(ax.lines[1].get_xdata()).tolist() == table["read_MBps"].tolist()
+    with pytest.raises(KeyError, match="zip"):
+        draw_codecs(ax, table, labels=["zip"])
+    plt.close("all")
+
+
+def test_lesson_04_orders_the_codecs_rightly() -> None:
+    """What the prose of the lesson says of ratios and speeds is so on this machine."""
+    assert [row for row in rows(repeats=3) if not row["ok"]] == []
+
+
+def written(folder: Path, compressors: Compressors) -> zarr.Array[Any]:
+    """Return an array of one chunk of at least 200 bytes."""
+    data = np.random.default_rng(7).normal(20, 5, (16, 16)).round(1).astype("float32")
+    return zarr.create_array(folder, data=data, chunks=(16, 16), compressors=compressors)
+
+
+def test_a_bit_is_flipped_and_flipped_back(tmp_path: Path) -> None:
+    """Twice the same bit gives the same file."""
+    file = tmp_path / "chunk"
+    file.write_bytes(b"abc")
+    flip_bit(file, 8)
+    assert file.read_bytes() == b"acc"
+    flip_bit(file, 8)
+    assert file.read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("compressors", [None, ZstdCodec(), BloscCodec(), LZ4()], ids=["none", "zstd", "blosc", "lz4"])
+def test_without_a_checksum_flips_come_through_as_data(tmp_path: Path, compressors: Compressors) -> None:
+    """Many flips are read as other values, without an error: zarr's default included. The file is whole again."""
+    array = written(tmp_path, compressors)
+    truth = array[:]
+    found = try_bit_flips(array, tmp_path / "c/0/0", bits=BITS)
+    assert sum(found.values()) == 200
+    assert found["wrong"] > 20
+    np.testing.assert_array_equal(array[:], truth)
+
+
+@pytest.mark.parametrize(
+    "compressors",
+    [[ZstdCodec(), Crc32cCodec()], [Crc32cCodec()]],
+    ids=["zstd and crc32c", "crc32c"],
+)
+def test_with_crc32c_every_flip_is_an_error(tmp_path: Path, compressors: Compressors) -> None:
+    """Not one of 200 is read."""
+    assert try_bit_flips(written(tmp_path, compressors), tmp_path / "c/0/0", bits=BITS) == {"error": 200}
+
+
+@pytest.mark.parametrize("compressors", [GzipCodec(), ZstdCodec(checksum=True)], ids=["gzip", "zstd with checksum"])
+def test_a_checksum_of_the_data_lets_nothing_wrong_through(tmp_path: Path, compressors: Compressors) -> None:
+    """What is checked is what was decoded: a flip that changes no value may go unnoticed, and does no harm."""
+    found = try_bit_flips(written(tmp_path, compressors), tmp_path / "c/0/0", bits=BITS)
+    assert "wrong" not in found
+    assert found["error"] > 190
+
+
+def test_a_damaged_index_of_a_shard_is_an_error(tmp_path: Path) -> None:
+    """The index has a checksum by default; the chunks of the shard have none."""
+    data = np.arange(1, 65, dtype="uint8").reshape(8, 8)
+    array = zarr.create_array(tmp_path, data=data, chunks=(4, 4), shards=(8, 8), compressors=None)
+    file = tmp_path / "c/0/0"
+    assert file.stat().st_size == 64 + 4 * 16 + 4
+    assert try_bit_flips(array, file, bits=range(64 * 8, 68 * 8)) == {"error": 32}
+    assert try_bit_flips(array, file, bits=range(32)) == {"wrong": 32}
