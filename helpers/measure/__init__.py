@@ -8,7 +8,7 @@ from helpers.measure.codecs import Coding, compare_codecs, draw_codecs, flip_bit
 from helpers.measure.concurrency import MeteredFile, MeteredStore, ThreadSamples, sample_threads
 from helpers.measure.layouts import ENGINES, Layout, compare_engines, compare_layouts, seconds_of
 from helpers.measure.peak_memory import Measured, peak_memory
-from helpers.measure.wire import compare_with_plan
+from helpers.measure.remote import compare_with_plan
 
 __all__ = [
     "ENGINES",

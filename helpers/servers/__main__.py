@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from helpers.servers.azure import AZURITE_MISSING, azure_program
-from helpers.servers.redis import REDIS_MISSING, redis_program
+from helpers.servers import AZURITE_MISSING, REDIS_MISSING, azure_program, redis_program
 
 
 def main(arguments: list[str]) -> int:

@@ -1,25 +1,17 @@
-"""An Azure Blob endpoint on loopback: Azurite, where it is installed.
-
-Finds the program that plays Azure Blob Storage in the lessons.
-
-Serves Azure Blob Storage on this machine for as long as a `with` block lasts.
-"""
+"""Serves Azure Blob Storage on loopback: Azurite, where it is installed, behind the counting proxy."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import http.client
 import os
 import re
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.servers.cloud import cloud_environment
-from helpers.servers.http import HEADERS, Wire, WiredServer, http_server
+from helpers.servers.http import HEADERS, CountingProxy, closed_at_exit, cloud_environment, http_server
 from helpers.servers.programs import guarded_program
 
 if TYPE_CHECKING:
@@ -30,12 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ACCOUNT", "ACCOUNT_KEY", "AZURITE_MISSING", "AzureServer", "azure_program", "azure_server"]
 
-
-NODE_MODULES = Path(__file__).parent.parent / "servers" / "node_modules"
+NODE_MODULES = Path(__file__).parents[2] / "servers" / "node_modules"
 AZURITE_MISSING = (
     "No Azurite was found: the cells that talk to Azure need it, all others do not. Install Node.js 20 or later "
     "(https://nodejs.org), then run `make azurite`. On Windows, do both in WSL."
 )
+# What Microsoft's documentation says of every emulator: it opens nothing.
+ACCOUNT = "devstoreaccount1"
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+OPTIONS = ("--blobPort", "0", "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry")
+BUSY = b"<Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>"
+LISTENS = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
+HOST = "127.0.0.1"
+PATIENCE_S = 60
 
 
 def azure_program(path: str | None = None) -> Path | None:
@@ -51,12 +51,6 @@ def azure_program(path: str | None = None) -> Path | None:
     pathlib.Path or None
         ``azurite-blob`` on PATH, else the one that `make azurite` installs; None without Node.js to run it,
         and on Windows.
-
-    Examples
-    --------
-    >>> program = azure_program()
-    >>> program is None or program.stem == "azurite-blob"
-    True
     """
     if os.name != "posix" or shutil.which("node", path=path) is None:
         return None
@@ -64,20 +58,8 @@ def azure_program(path: str | None = None) -> Path | None:
     return Path(found) if found else None
 
 
-# What Microsoft's documentation says of every emulator: it opens nothing.
-ACCOUNT = "devstoreaccount1"
-ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-OPTIONS = ("--blobPort", "0", "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry")
-BUSY = b"<Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>"
-LISTENS = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
-HOST = "127.0.0.1"
-PATIENCE_S = 60
-
-
-@dataclass(frozen=True, repr=False)
-class AzureServer(WiredServer):
-    """An Azure Blob Storage that runs on this machine.
+class AzureServer(CountingProxy):
+    """An Azure Blob Storage that runs on this machine; made by `azure_server`.
 
     Attributes
     ----------
@@ -86,8 +68,11 @@ class AzureServer(WiredServer):
         ``AzureStore(…, account_name=server.account)``: it panics when zarr asks for the name of a store without.
     """
 
-    _behind: str  # the address of Azurite itself
-    account: str = ACCOUNT
+    account = ACCOUNT
+
+    def __init__(self, port: int, *, latency_s: float = 0, bandwidth_Bps: float | None = None) -> None:  # noqa: N803
+        super().__init__(_way_to(port), latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, kind_of=_kind, busy=BUSY)
+        self._behind = f"http://{HOST}:{port}/{ACCOUNT}"
 
     def create_container(self, name: str, *, public: bool = False) -> None:
         """Make a container, which takes no request of those that are counted.
@@ -126,10 +111,8 @@ def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) ->
 
     Parameters
     ----------
-    latency_s : float, default 0
-        Seconds from a request's arrival to its answer, at least 0. Requests under way at once wait side by side.
-    bandwidth_Bps : float, optional
-        Bytes per second of the wire, above 0, shared by all requests. Without it there is no limit.
+    latency_s, bandwidth_Bps
+        As for `CountingProxy`.
 
     Yields
     ------
@@ -138,19 +121,17 @@ def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) ->
 
     Raises
     ------
-    TypeError
-        If `latency_s` or `bandwidth_Bps` is not a number.
-    ValueError
-        If `latency_s` is negative or not finite, or `bandwidth_Bps` is not above 0.
+    TypeError, ValueError
+        As `CountingProxy` does.
     RuntimeError
         If there is no Azurite on this machine, or it does not start.
 
     Notes
     -----
-    Azurite checks keys, signatures and shared access signatures as Azure does. It is a process of its own, which
-    `helpers.servers` ends; the wire before it is in this process.
+    Azurite checks keys, signatures and shared access signatures as Azure does. It is a process of its own, a
+    `guarded_program`; the proxy before it is in this process.
 
-    adlfs needs ``use_listings_cache=False``, and cannot read shards: see `tests/test_azure_server.py`.
+    adlfs needs ``use_listings_cache=False``, and cannot read shards: see `tests/servers/test_azure.py`.
 
     Examples
     --------
@@ -169,16 +150,14 @@ def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) ->
     program = azure_program()
     if program is None:
         raise RuntimeError(AZURITE_MISSING)
-    with contextlib.ExitStack() as stack:
-        atexit.register(stack.close)  # a notebook that forgets to end the block ends it with its kernel
-        stack.callback(atexit.unregister, stack.close)
+    with closed_at_exit() as stack:
         stack.enter_context(cloud_environment("AZUR", {}))  # Azurite looks into it, too
         port = _port_when_it_listens(stack.enter_context(guarded_program(program, OPTIONS)))
-        wire = Wire(_way_to(port), latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, kind_of=_kind, busy=BUSY)
-        endpoint = f"{stack.enter_context(http_server(wire))}/{ACCOUNT}"
-        stack.callback(wire.reset)
-        stack.enter_context(cloud_environment("AZUR", _environment(endpoint)))
-        yield AzureServer(endpoint, wire, f"http://{HOST}:{port}/{ACCOUNT}")
+        server = AzureServer(port, latency_s=latency_s, bandwidth_Bps=bandwidth_Bps)
+        server.endpoint = f"{stack.enter_context(http_server(server))}/{ACCOUNT}"
+        stack.callback(server.reset)
+        stack.enter_context(cloud_environment("AZUR", _environment(server.endpoint)))
+        yield server
 
 
 def _port_when_it_listens(azurite: GuardedProgram) -> int:

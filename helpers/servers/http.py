@@ -1,23 +1,21 @@
-"""HTTP servers on loopback, and a proxy in front that counts, delays and breaks requests.
-
-Serves a WSGI application on this machine for as long as a `with` block lasts.
-
-Stands in front of an HTTP server: counts requests and bytes, makes them wait, and breaks some when told to.
-
-Is what the object stores that the lessons start have in common: an address, and a wire that counts and breaks.
-"""
+"""Serves HTTP on loopback, behind a proxy that counts, delays and breaks requests, and leads cloud clients there."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
+import itertools
+import logging
 import math
+import os
+import re
 import socket
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -26,30 +24,30 @@ from werkzeug.test import run_wsgi_app
 from helpers.units import require_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["BREAKS", "HEADERS", "Break", "Wire", "WiredServer", "http_server"]
+__all__ = ["HEADERS", "Break", "CountingProxy", "closed_at_exit", "cloud_environment", "error_summary", "http_server"]
 
+type Break = Literal["503", "hang"]
+type _Answer = tuple[str, list[tuple[str, str]], bytes]
 
 HOST = "127.0.0.1"
 HEADERS = "helpers.headers"
 POLL_S = 0.02
 PATIENCE_S = 10
+PROXY_VARIABLES = ("NO_PROXY", "no_proxy")
 
 
 @contextlib.contextmanager
 def http_server(app: WSGIApplication, *, handler: type[WSGIRequestHandler] = WSGIRequestHandler) -> Iterator[str]:
-    r"""Answer HTTP requests with a WSGI application, each in a thread of its own.
-
-    It listens on a free port of this machine only, and writes no line for each request. What goes wrong in the
-    application goes to the log ``werkzeug``, and to standard error if nobody listens to that.
+    r"""Answer HTTP requests with a WSGI application, each in a thread of its own, on a free port of this machine.
 
     Parameters
     ----------
     app : callable
         The WSGI application. To hang up in the middle of an answer, it raises `ConnectionError`. What WSGI leaves
-        out of its environment, headers with ``_`` in their names, is there under the key `HEADERS`.
+        out of its environment, headers with ``_`` in their names, is there under the key ``helpers.headers``.
     handler : type, optional
         The class that turns a request into its WSGI environment, if another than werkzeug's own.
 
@@ -60,8 +58,8 @@ def http_server(app: WSGIApplication, *, handler: type[WSGIRequestHandler] = WSG
 
     Notes
     -----
-    At the end of the block connections that are still open are cut, and the threads have ended. A Python that ends
-    without ending the block ends all the same.
+    Errors of the application go to the log ``werkzeug``. At the end of the block open connections are cut, and the
+    threads have ended. A Python that ends without ending the block ends all the same.
 
     Examples
     --------
@@ -102,61 +100,48 @@ class _Quiet(WSGIRequestHandler):
 class _Server(ThreadedWSGIServer):
     """Knows its open connections, so that it can end them: those of `ThreadedWSGIServer` end when they like."""
 
-    daemon_threads = True
-
     def __init__(self, *args: Any) -> None:
-        self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(*args)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True, name="http_request")
-        with self._lock:
-            self._connections[thread] = request
+        work = self.process_request_thread
+        thread = threading.Thread(target=work, args=(request, client_address), daemon=True, name="http_request")
+        self._connections = {one: its for one, its in self._connections.items() if one.is_alive()}
+        self._connections[thread] = request
         thread.start()
-
-    def _serve(self, request: socket.socket, client_address: Any) -> None:
-        try:
-            self.process_request_thread(request, client_address)
-        finally:
-            with self._lock:
-                del self._connections[threading.current_thread()]
 
     def hang_up(self) -> None:
         """Cut what is still open, and wait for its threads."""
-        with self._lock:
-            connections = dict(self._connections)
-            for connection in connections.values():
-                with contextlib.suppress(OSError):  # the client was quicker
-                    connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections:
+        for connection in self._connections.values():
+            with contextlib.suppress(OSError):  # the client was quicker
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._connections:
             thread.join(PATIENCE_S)
 
 
-type Break = Literal["503", "hang up", "hang"]
-type _Answer = tuple[str, list[tuple[str, str]], bytes]
+class CountingProxy:
+    """Count the requests to a WSGI application, delay them, and break some when told to.
 
-BREAKS: tuple[Break, ...] = get_args(Break.__value__)
-
-
-class Wire:
-    """Put a wire of known length and faults in front of a WSGI application.
-
-    It is a WSGI application itself: serve it in place of the other.
+    It is a WSGI application itself: serve it in place of the other. The servers of the clouds are such proxies.
 
     Parameters
     ----------
     app : callable
-        The application behind the wire.
+        The application behind the proxy.
     latency_s : float, default 0
         Seconds from a request's arrival to its answer, at least 0. Requests under way at once wait side by side.
     bandwidth_Bps : float, optional
-        Bytes per second of the wire, above 0. All requests share it: their bytes pass one after the other.
-        Without it there is no limit.
+        Bytes per second, above 0, which all requests share. Without it there is no limit.
     kind_of : callable, optional
         Names the kind of a request from its WSGI environment. It is the method, unless told otherwise.
     busy : bytes, optional
-        What a broken request that is answered with 503 gets to read.
+        The body of an answer with status 503.
+
+    Attributes
+    ----------
+    endpoint : str
+        The address at which a server of this proxy answers, for programs that do not look into the environment.
 
     Raises
     ------
@@ -168,13 +153,12 @@ class Wire:
     Examples
     --------
     >>> from urllib.request import urlopen
-    >>> from helpers.servers import http_server
     >>> def hello(environ, start_response):
     ...     start_response("200 OK", [])
     ...     return [b"hello"]
-    >>> wire = Wire(hello, latency_s=0.05)
-    >>> with http_server(wire) as endpoint, urlopen(endpoint) as answer:
-    ...     answer.read(), wire.requests, wire.nbytes
+    >>> proxy = CountingProxy(hello, latency_s=0.05)
+    >>> with http_server(proxy) as endpoint, urlopen(endpoint) as answer:
+    ...     answer.read(), proxy.requests, proxy.nbytes
     (b'hello', {'GET': 1}, {'GET': 5})
     """
 
@@ -191,25 +175,28 @@ class Wire:
         require_number("latency_s", latency_s, ok=lambda x: 0 <= x < math.inf, allowed=allowed)
         if bandwidth_Bps is not None:
             require_number("bandwidth_Bps", bandwidth_Bps, ok=lambda x: x > 0, allowed="above 0, or None for no limit")
-        self._app = app
-        self._latency_s = latency_s
-        self._bandwidth_Bps = bandwidth_Bps
-        self._kind_of = kind_of
-        self._busy: _Answer = (
-            "503 Slow Down",
-            [("Content-Type", "application/xml"), ("Content-Length", str(len(busy)))],
-            busy,
-        )
+        self.endpoint = ""
+        self._app, self._kind_of = app, kind_of
+        self._latency_s, self._bandwidth_Bps = latency_s, bandwidth_Bps
+        headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(busy)))]
+        self._busy: _Answer = ("503 Slow Down", headers, busy)
         self._lock = threading.Lock()
         self._free_at = 0.0
         self._requests: Counter[str] = Counter()
         self._nbytes: Counter[str] = Counter()
-        self._orders: list[_Order] = []
+        self._faults: list[tuple[str | None, Iterator[Break | None]]] = []
         self._mended = threading.Event()
+
+    def __repr__(self) -> str:  # no port: it differs each time
+        return f"{type(self).__name__}()"
 
     @property
     def requests(self) -> dict[str, int]:
-        """Requests of each kind since the last `reset`, broken and refused ones included."""
+        """Requests of each kind since the last `reset`, broken and refused ones included.
+
+        The kinds are the methods of HTTP: GET, HEAD, PUT, POST, DELETE; in a cloud also LIST, a GET that asks for
+        the keys of a bucket or container.
+        """
         with self._lock:
             return dict(sorted(self._requests.items()))
 
@@ -224,12 +211,11 @@ class Wire:
 
         Parameters
         ----------
-        how : {"503", "hang up", "hang"}
-            Answer that the server is too busy; end the connection in the middle of what the request carries,
-            up or down; or give no answer until `reset`, then end the connection. The application hears of no
-            request that is broken, other than of one whose answer ends in the middle.
+        how : {"503", "hang"}
+            Answer that the server is too busy; or give no answer until `reset`, then end the connection. The
+            application hears of no request that is broken.
         kind : str, optional
-            The kind of request; without it any.
+            The kind of request, as in `requests`; without it any.
         nth : int, default 1
             The first to break, counted from now.
         times : int or None, default 1
@@ -238,23 +224,21 @@ class Wire:
         Raises
         ------
         ValueError
-            If `how` is none of `BREAKS`, or `nth` or `times` is below 1.
+            If there is no such way to break a request.
         """
-        if how not in BREAKS:
-            msg = f"how is {how!r}: a request can be broken by {', '.join(map(repr, BREAKS))}"
+        if how not in (breaks := get_args(Break.__value__)):
+            msg = f"how is {how!r}: a request can be broken by {', '.join(map(repr, breaks))}"
             raise ValueError(msg)
-        if nth < 1 or (times is not None and times < 1):
-            msg = f"nth is {nth} and times is {times}: both count from 1; times=None is all until reset"
-            raise ValueError(msg)
+        broken = itertools.repeat(how) if times is None else itertools.repeat(how, times)
         with self._lock:
-            self._orders.append(_Order(how, kind, nth - 1, math.inf if times is None else times))
+            self._faults.append((kind, itertools.chain(itertools.repeat(None, nth - 1), broken)))
 
     def reset(self) -> None:
         """Count from zero again, break nothing any more, and hang up on the requests that hang."""
         with self._lock:
             self._requests.clear()
             self._nbytes.clear()
-            self._orders.clear()
+            self._faults.clear()
             self._mended.set()
             self._mended = threading.Event()
 
@@ -262,31 +246,30 @@ class Wire:
         """Answer a request, as WSGI has it."""
         began = time.monotonic()
         kind = self._kind_of(environ)
-        order, mended = self._account(kind)
+        fault, mended = self._account(kind)
         nbytes = int(environ.get("CONTENT_LENGTH") or 0)
-        if order == "hang":
+        if fault == "hang":
             mended.wait()
             _hang_up(environ)
-        body = environ["wsgi.input"].read(nbytes // 2 if order == "hang up" else nbytes)
-        if len(body) < nbytes:  # as ordered, or since the client is gone
+        body = environ["wsgi.input"].read(nbytes)
+        if len(body) < nbytes:  # the client is gone
             _hang_up(environ)
         environ["wsgi.input"] = io.BytesIO(body)
-        status, headers, content = self._busy if order == "503" else _ask(self._app, environ)
+        status, headers, content = self._busy if fault == "503" else _ask(self._app, environ)
         if status.startswith("2"):
             nbytes += len(content)
             with self._lock:
                 self._nbytes[kind] += nbytes
         time.sleep(max(0, self._arrives(began, nbytes=nbytes) - time.monotonic()))
         start_response(status, headers)
-        return _half(environ, content) if order == "hang up" else [content]
+        return [content]
 
     def _account(self, kind: str) -> tuple[Break | None, threading.Event]:
         """Count a request, and return how to break it, and the event that ends its hanging."""
         with self._lock:
             self._requests[kind] += 1
-            orders = [order for order in self._orders if order.kind in {None, kind}]
-            due = [order for order in orders if order.is_due()]
-            return due[0].how if due else None, self._mended
+            due = [next(plan, None) for broken_kind, plan in self._faults if broken_kind in {None, kind}]
+            return next(filter(None, due), None), self._mended
 
     def _arrives(self, began: float, *, nbytes: int) -> float:
         """Return the moment at which an answer has come through."""
@@ -298,106 +281,146 @@ class Wire:
             return self._free_at
 
 
-@dataclass
-class _Order:
-    """What to break: how, of which kind, how many pass before it, and how many it is."""
-
-    how: Break
-    kind: str | None
-    spare: int
-    times: float
-
-    def is_due(self) -> bool:
-        """Return whether the next request of the kind is to be broken; it is the next no longer."""
-        if self.spare:
-            self.spare -= 1
-            return False
-        self.times -= 1
-        return self.times >= 0
-
-
 def _ask(app: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
-    """Return the whole answer of an application."""
     parts, status, headers = run_wsgi_app(app, environ, buffered=True)
     return status, list(headers), b"".join(parts)
-
-
-def _half(environ: WSGIEnvironment, content: bytes) -> Iterator[bytes]:
-    if content:  # else not even the headers, which would be the whole answer
-        yield content[: len(content) // 2]
-    _hang_up(environ)
 
 
 def _hang_up(environ: WSGIEnvironment) -> NoReturn:
     with contextlib.suppress(OSError):  # the client was quicker
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-    msg = "hung up, as ordered, or since the client is gone"
+    msg = "the connection has ended"
     raise ConnectionAbortedError(msg)
 
 
-@dataclass(frozen=True, repr=False)
-class WiredServer:
-    """A server of this machine behind a wire.
+@contextlib.contextmanager
+def closed_at_exit() -> Iterator[contextlib.ExitStack]:
+    """Yield a stack that closes at the end of the block, or with the Python of a notebook that forgets to end it."""
+    with contextlib.ExitStack() as stack:
+        atexit.register(stack.close)
+        stack.callback(atexit.unregister, stack.close)
+        yield stack
 
-    Attributes
+
+@contextlib.contextmanager
+def cloud_environment(prefix: str, variables: Mapping[str, str]) -> Iterator[None]:
+    """Replace all environment variables of a cloud by those that lead to a server of this machine.
+
+    What the environment says of that cloud is put aside, so that no key of a real account is used or sent, and comes
+    back at the end of the block. Requests to this machine go past a proxy. Processes started in the block inherit it.
+
+    Parameters
     ----------
-    endpoint : str
-        Its address, with ``http://127.0.0.1:PORT``, for programs that do not look into the environment.
+    prefix : str
+        How the names of the variables begin that belong to the cloud: ``"AWS_"``.
+    variables : mapping of str to str
+        What takes their place.
+
+    Notes
+    -----
+    The environment belongs to the whole process: blocks nest, but must not overlap in threads. fsspec keeps
+    the file systems that it once made; it forgets them at both ends of the block, since they know an address.
+    """
+    before = _take(prefix) | {name: os.environ[name] for name in PROXY_VARIABLES if name in os.environ}
+    try:
+        os.environ.update(variables)
+        for name in PROXY_VARIABLES:
+            os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST]))
+        _forget_file_systems()
+        yield
+    finally:
+        _take(prefix)
+        for name in PROXY_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+        _forget_file_systems()
+
+
+def _take(prefix: str) -> dict[str, str]:
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+
+
+def _forget_file_systems() -> None:
+    """Empty the caches of fsspec, and close what zarr made of s3fs and adlfs, which they do not: aiohttp complains."""
+    for module, name, client in (("s3fs", "S3FileSystem", "_s3"), ("adlfs", "AzureBlobFileSystem", "service_client")):
+        if module not in sys.modules:
+            continue
+        from zarr.core.sync import sync
+
+        kept = getattr(sys.modules[module], name)
+        for file_system in kept._cache.values():
+            if file_system.asynchronous and getattr(file_system, client) is not None:
+                sync(getattr(file_system, client).close())
+                _let_go(file_system)
+        kept.clear_instance_cache()
+
+
+def _let_go(file_system: object) -> None:
+    """Drop what adlfs would do with a file system when Python ends: without a loop, it only prints an error then."""
+    for finalizer, info in list(weakref.finalize._registry.items()):  # type: ignore[attr-defined]
+        if any(argument is file_system for argument in info.args or ()):
+            finalizer.detach()
+
+
+def error_summary(call: Callable[[], object]) -> str:
+    """Do what must fail, and return what it said as one line, without addresses and times.
+
+    The errors of obstore fill a page: the address of the request, how long it took, the answer as XML, and all of
+    it again for programmers. Some of that differs each time, and an address has no place in a stored notebook.
+
+    Parameters
+    ----------
+    call : callable
+        Takes nothing, and raises.
+
+    Returns
+    -------
+    str
+        The error's type, the status, the code and the message of the server's answer, and how often it was asked
+        again; where no server answered, what happened instead; else the first line of the error.
+
+    Raises
+    ------
+    AssertionError
+        If nothing went wrong.
+
+    Notes
+    -----
+    A client that fails may leave a connection open, as adlfs does. asyncio reports that with the address, whenever
+    Python comes to clean up, which puts it into whichever cell runs then: from here on such reports are dropped.
 
     Examples
     --------
-    >>> from helpers.servers import Wire
-    >>> server = WiredServer("http://127.0.0.1:5000", Wire(lambda environ, start_response: []))
-    >>> server, server.requests
-    (WiredServer(), {})
+    >>> error_summary(lambda: [][0])
+    'IndexError: list index out of range'
     """
+    logging.getLogger("asyncio").addFilter(_is_no_leftover)
+    try:
+        call()
+    except Exception as error:
+        return f"{type(error).__name__}: {_gist(str(error))}"
+    msg = "nothing went wrong, where an error was expected"
+    raise AssertionError(msg)
 
-    endpoint: str
-    _wire: Wire
 
-    def __repr__(self) -> str:  # no port: it differs each time
-        return f"{type(self).__name__}()"
+def _gist(text: str) -> str:
+    """Return what matters of an error of obstore, or the first line of any other."""
 
-    @property
-    def requests(self) -> dict[str, int]:
-        """Requests of each kind that arrived since the last `reset`.
+    def found(pattern: str) -> str:
+        match = re.search(pattern, text, re.DOTALL)
+        return match[1].strip() if match else ""
 
-        The kinds are the methods of HTTP: GET, HEAD, PUT, POST, DELETE; and LIST, a GET that asks for the keys
-        of a bucket or container. Requests that were refused or broken are included.
-        """
-        return self._wire.requests
+    status, code, kind = found(r"status code: (\d{3})"), found(r"<Code>(\w+)</Code>"), found(r"kind: (\w+)")
+    if status and code:
+        message = found(r"<Message>(.*?)</Message>")
+        said = f"{status} {code}" + (f", {message!r}" if message else "")
+    elif kind and "Error performing" in text:
+        said = f"no answer ({kind})"
+    else:
+        return text.partition("\n")[0]
+    again = int(found(r"after (\d+) retries") or 0)
+    return said + (f", after {again} more {'try' if again == 1 else 'tries'}" if again else "")
 
-    @property
-    def nbytes(self) -> dict[str, int]:
-        """Bytes that the requests of each kind carried, up and down, where they succeeded; headers do not count."""
-        return self._wire.nbytes
 
-    def reset(self) -> None:
-        """Count from zero again, break nothing any more, and hang up on the requests that hang."""
-        self._wire.reset()
-
-    def break_next(self, how: Break, *, kind: str | None = None, nth: int = 1, times: int | None = 1) -> None:
-        """Break requests that are still to come.
-
-        Parameters
-        ----------
-        how : {"503", "hang up", "hang"}
-            Answer that the server is too busy; end the connection in the middle of what the request carries,
-            up or down; or give no answer until `reset`, then end the connection.
-        kind : str, optional
-            The kind of request, as in `requests`; without it any.
-        nth : int, default 1
-            The first to break, counted from now.
-        times : int or None, default 1
-            How many to break from there on; None is all until `reset`.
-
-        Raises
-        ------
-        ValueError
-            If there is no such way to break a request, or `nth` or `times` is below 1.
-
-        Notes
-        -----
-        A broken request changes nothing behind the wire, other than a DELETE whose answer ends in the middle.
-        """
-        self._wire.break_next(how, kind=kind, nth=nth, times=times)
+def _is_no_leftover(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Unclosed ")

@@ -2,7 +2,7 @@
 
 A small shell, the guard, stands between the two. It reads from a pipe that only this Python can write to: a
 line, or the end of the pipe, tells it to end the program and to delete the program's folder. Nobody has to be
-alive to end a pipe. `helpers.servers` is built on it; it needs ``/bin/sh``, which Windows lacks.
+alive to end a pipe. It needs ``/bin/sh``, which Windows lacks.
 """
 
 from __future__ import annotations

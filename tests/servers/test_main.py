@@ -1,11 +1,12 @@
-"""Tests of helpers.servers."""
+"""Tests of `python -m helpers.servers`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import helpers.servers.__main__ as servers
+from helpers.servers import AZURITE_MISSING
+from helpers.servers import __main__ as servers
 
 if TYPE_CHECKING:
     import pytest
@@ -30,7 +31,7 @@ def test_what_was_found_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert capsys.readouterr().out == "Redis: valkey-server in folder\nAzure: azurite-blob in other\n"
     monkeypatch.setattr(servers, "azure_program", lambda: None)
     assert servers.main([]) == 0
-    assert capsys.readouterr().out == f"Redis: valkey-server in folder\n{servers.AZURITE_MISSING}\n"
+    assert capsys.readouterr().out == f"Redis: valkey-server in folder\n{AZURITE_MISSING}\n"
 
 
 def test_scripts_get_the_bare_path(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Tests of helpers.measure: what was planned is what the wire counts, and about as long as it takes."""
+"""Tests of helpers.measure.remote: what was planned is what the server counts, and about as long as it takes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def counts_as_planned(table: pd.DataFrame) -> bool:
     ids=["all", "line", "plane", "box", "steps"],
 )
 def test_requests_and_bytes_are_those_of_the_plan(near: S3Server, selection: Selection, under_way: int) -> None:
-    """On the wire, for each layout, whatever is selected and however many requests are under way."""
+    """For each layout, whatever is selected and however many requests are under way."""
     reads = [(name, under_way) for name in LAYOUTS]
     assert counts_as_planned(compare_with_plan(near, arrays_of(near), selection=selection, reads=reads, tries=1))
 

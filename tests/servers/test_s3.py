@@ -1,4 +1,4 @@
-"""Tests of helpers.servers, with the clients that the lessons use."""
+"""Tests of helpers.servers.s3, with the clients that the lessons use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import numpy as np
 import obstore
 import psutil
 import pytest
+import requests
 import s3fs  # type: ignore[import-untyped]
 import zarr
 from obstore.store import S3Store
@@ -29,7 +31,7 @@ from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NASTY = ["a b/c+d.json", "ü/é=1&x%41", "(0)/*'!~,;:@$"]
 READER = """
 import zarr
@@ -120,19 +122,6 @@ def test_large_objects_go_in_parts() -> None:
     value = bytes(range(256)) * 50_000  # 12.8 MB
     obstore.put(S3Store("archive"), "large", value, chunk_size=5 * 2**20)
     assert s3fs.S3FileSystem().cat("archive/large") == value
-
-
-def test_requests_under_way_at_once_wait_side_by_side() -> None:
-    """Ten requests of 0.3 s take far less than 3 s when zarr makes them at once."""
-    with s3_server(latency_s=0.3) as server:
-        server.create_bucket("archive")
-        z = zarr.create_array(obstore_store(), data=STEPS, chunks=(2, 3))
-        server.reset()
-        with zarr.config.set({"async.concurrency": 10}):
-            begin = time.monotonic()
-            _ = z[:]
-            assert 0.3 <= time.monotonic() - begin < 2
-        assert server.requests == {"GET": 10}
 
 
 def test_requests_are_counted_as_the_model_counts_them(server: S3Server) -> None:
@@ -239,10 +228,59 @@ def test_a_python_that_forgets_its_server_ends() -> None:
     assert (ran.stdout, ran.stderr) == ("2\n", "")
 
 
-@pytest.mark.parametrize("name", ["latency_s", "bandwidth_Bps"])
-def test_a_wire_that_cannot_be_is_refused(name: str) -> None:
-    """Before anything starts, and with the environment as it was."""
-    before = dict(os.environ)
-    with pytest.raises(ValueError, match=f"{name}=-1 is not allowed"), s3_server(**{name: -1}):
-        pass
-    assert dict(os.environ) == before
+@pytest.mark.parametrize("bucket", ["archive", "open-data"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/key"), ("DELETE", "/key"), ("POST", "?delete"), ("PUT", "")])
+def test_nobody_writes_without_a_key(server: S3Server, bucket: str, method: str, path: str) -> None:
+    """Public is for reading."""
+    answer = requests.request(method, f"{server.endpoint}/{bucket}{path}", data=b"value", timeout=20)
+    assert answer.status_code == 403
+    assert "<Code>AccessDenied</Code>" in answer.text
+
+
+def test_a_bucket_that_is_not_there_is_missing(server: S3Server) -> None:
+    """To whoever asks; the list of all buckets is for who has the key."""
+    answer = requests.get(f"{server.endpoint}/nowhere/key", timeout=20)
+    assert (answer.status_code, "<Code>NoSuchBucket</Code>" in answer.text) == (404, True)
+    assert requests.get(server.endpoint, timeout=20).status_code == 403
+    assert s3fs.S3FileSystem().ls("") == ["archive", "open-data"]
+
+
+def test_a_signature_is_for_one_request_and_one_time(server: S3Server) -> None:
+    """Another method does not pass with it, nor does a later moment."""
+    address = obstore.sign(S3Store("archive"), "GET", "key", timedelta(seconds=1))
+    assert requests.get(address, timeout=20).status_code == 404  # allowed to look
+    assert "SignatureDoesNotMatch" in requests.put(address, timeout=20).text
+    assert "SignatureDoesNotMatch" in requests.get(address.replace("127.0.0.1", "localhost"), timeout=20).text
+    time.sleep(2)
+    answer = requests.get(address, timeout=20)
+    assert (answer.status_code, "<Message>Access Denied</Message>" in answer.text) == (403, True)
+    assert server.nbytes == {"GET": 0, "PUT": 0}
+
+
+@pytest.mark.parametrize("claim", ["", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=somebody", "Bearer a=b,c=d"])
+def test_nonsense_in_place_of_a_signature_is_refused(server: S3Server, claim: str) -> None:
+    """It is no reason to end with an error of our own."""
+    answer = requests.get(f"{server.endpoint}/archive", headers={"Authorization": claim}, timeout=20)
+    assert (answer.status_code, "<Code>InvalidRequest</Code>" in answer.text) == (400, True)
+
+
+@pytest.mark.usefixtures("server")
+def test_one_of_many_writers_is_first() -> None:
+    """A PUT on the condition that nothing is there succeeds once: moto alone would let several through."""
+
+    def put(number: int) -> bool:
+        try:
+            obstore.put(S3Store("archive"), "lock", bytes([number]), mode="create")
+        except obstore.exceptions.AlreadyExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(put, range(40))) == 1
+
+
+@pytest.mark.parametrize("name", ["archive", "ab", "a" * 64, "Archive", "my_data", "-data", "data.", "a/b", ""])
+def test_a_bucket_that_cannot_be_is_refused(server: S3Server, name: str) -> None:
+    """There is one of that name, or S3 knows no such names."""
+    with pytest.raises(ValueError, match=f"name is '{name}': there is such a bucket already, or it has not 3 to 63"):
+        server.create_bucket(name)
