@@ -17,10 +17,10 @@ from tests.providers import encoded, files_of, path_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from helpers.servers import Misdeed
+    from helpers.servers import Fault
 
 HEX = "ab" * 32
-FAULTS: dict[Misdeed, str] = {
+FAULTS: dict[Fault, str] = {
     "missing": "the provider answers 404 Not Found",
     "503": "the provider answers 503 Service Unavailable",
     "hang up": "the connection failed (ChunkedEncodingError)",
@@ -52,11 +52,11 @@ def test_files_come_whole_and_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_tried_again(tmp_path: Path, fault: Misdeed) -> None:
+def test_a_fault_is_tried_again(tmp_path: Path, fault: Fault) -> None:
     """What goes wrong twice succeeds the third time."""
     with feed_server(files_of(range(2))) as server:
         server.publish(2)
-        server.misbehave(path_of(1), fault, times=2)
+        server.inject_fault(path_of(1), fault, times=2)
         feed = Feed(server.url, tmp_path)
         files = feed.files()
         fetched = feed.fetch(files)
@@ -66,11 +66,11 @@ def test_a_fault_is_tried_again(tmp_path: Path, fault: Misdeed) -> None:
 
 
 @pytest.mark.parametrize(("fault", "said"), FAULTS.items())
-def test_a_fault_that_stays_leaves_no_file(tmp_path: Path, fault: Misdeed, said: str) -> None:
+def test_a_fault_that_stays_leaves_no_file(tmp_path: Path, fault: Fault, said: str) -> None:
     """The others are fetched all the same; under the name of the one that failed there is nothing."""
     with feed_server(files_of(range(3))) as server:
         server.publish(3)
-        server.misbehave(path_of(1), fault, times=None)
+        server.inject_fault(path_of(1), fault, times=None)
         feed = Feed(server.url, tmp_path, tries=3)
         files = feed.files()
         fetched = feed.fetch(files)
@@ -114,7 +114,7 @@ def test_a_bar_shows_what_has_come(tmp_path: Path, capfd: pytest.CaptureFixture[
     """All bytes, those of files that failed included; nothing is shown unasked."""
     with feed_server(files_of(range(3))) as server:
         server.publish(3)
-        server.misbehave(path_of(1), "missing")
+        server.inject_fault(path_of(1), "missing")
         feed = Feed(server.url, tmp_path, tries=1)
         feed.fetch(feed.files(), progress=True)
         said = capfd.readouterr().err
@@ -126,7 +126,7 @@ def test_a_bar_shows_what_has_come(tmp_path: Path, capfd: pytest.CaptureFixture[
 def test_a_provider_that_does_not_answer() -> None:
     """An error of the system's kind: the listing can be asked for again later."""
     with feed_server([]) as server:
-        server.misbehave(LISTING, "503")
+        server.inject_fault(LISTING, "503")
         with pytest.raises(OSError, match="503"):
             Feed(server.url, ".").files()
     with pytest.raises(OSError, match=r"refused|Connection"):
