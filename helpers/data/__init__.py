@@ -1,27 +1,21 @@
-"""FRONT data."""
+"""The data of the lessons: made here in a moment, the same on every machine, or fetched once and checked.
 
-from helpers.data.air import LAT, LON, air_temperature, land, temperatures
+Air temperature over North America (lessons 00 and 09), genotypes (00 and 04), the files of a provider that appear one
+by one (12), and a cache for files that are not ours to keep.
+"""
+
+from helpers.data.air import air_temperature
 from helpers.data.feed import LISTING, Feed, FeedFile, parse_listing, write_listing
-from helpers.data.fetch import REGISTRY, TIMEOUT_S, cache_folder, download, fetch, quiet_pooch, read_registry
+from helpers.data.fetch import fetch
 from helpers.data.genotypes import genotypes
 
 __all__ = [
-    "LAT",
     "LISTING",
-    "LON",
-    "REGISTRY",
-    "TIMEOUT_S",
     "Feed",
     "FeedFile",
     "air_temperature",
-    "cache_folder",
-    "download",
     "fetch",
     "genotypes",
-    "land",
     "parse_listing",
-    "quiet_pooch",
-    "read_registry",
-    "temperatures",
     "write_listing",
 ]

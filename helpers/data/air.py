@@ -1,11 +1,8 @@
-"""A year of air temperature on the grid of Xarray's tutorial: synthetic, or the real one.
+"""A year of air temperature on the grid of xarray's tutorial: synthetic and always at hand, or the real one.
 
-Invents a year of air temperature over North America, four times a day.
-
-All numbers are chosen so that maps and series look like weather, and they are no climatology: seasons that follow the
-sun, days that follow the local hour, land that swings wider than the sea, high ground, and waves that move east.
-
-Provides the air temperature dataset: a synthetic year that is always at hand, or the measured and modelled one.
+All numbers of the synthetic year are chosen so that maps and series look like weather, and they are no climatology:
+seasons that follow the sun, days that follow the local hour, land that swings wider than the sea, high ground, and
+waves that move east.
 """
 
 from __future__ import annotations
@@ -14,21 +11,24 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import uniform_filter  # type: ignore[import-untyped]
 
-from helpers.data.fetch import fetch
+from helpers.data.fetch import REGISTRY, fetch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     type Floats = NDArray[np.float64]
-    from collections.abc import Mapping
-    from pathlib import Path
 
-__all__ = ["LAT", "LON", "air_temperature", "land", "temperatures"]
-
+__all__ = ["air_temperature"]
 
 LAT = np.arange(75, 14, -2.5)
 LON = np.arange(200, 331, 2.5)
+_STEPS = 1460  # of six hours, in 2013
+_SEED = 2013
+_PRECISION = 0.01
 _WAVES = 14
 # Land (#) and sea, a row for each latitude from 75 to 15 degrees north, a column for each longitude from 200 to 330
 # degrees east. Drawn by hand for this module.
@@ -59,59 +59,114 @@ _MAP = """
 ........................#####....#.##................
 ...........................####......................
 """
+_AIR = {
+    "long_name": "4xDaily Air temperature at sigma level 995",
+    "units": "degK",
+    "precision": np.int16(2),
+    "GRIB_id": np.int16(11),
+    "GRIB_name": "TMP",
+    "var_desc": "Air temperature",
+    "dataset": "Synthetic, after the NMC Reanalysis",
+    "level_desc": "Surface",
+    "statistic": "Individual Obs",
+    "parent_stat": "Other",
+}
+_LAT = {"standard_name": "latitude", "long_name": "Latitude", "units": "degrees_north", "axis": "Y"}
+_LON = {"standard_name": "longitude", "long_name": "Longitude", "units": "degrees_east", "axis": "X"}
+_TIME = {"standard_name": "time", "long_name": "Time"}
 
 
-def land() -> NDArray[np.bool_]:
-    """Return where there is land.
+def air_temperature(
+    *,
+    source: Literal["synthetic", "ncep"] = "synthetic",
+    folder: str | Path | None = None,
+    registry: str | Path = REGISTRY,
+) -> xr.Dataset:
+    """Return air temperature over North America, four times a day.
+
+    Parameters
+    ----------
+    source : {"synthetic", "ncep"}, default "synthetic"
+        ``"synthetic"`` is the year 2013, invented: made here in a moment, the same on every machine. ``"ncep"`` is
+        2013 and 2014 of the NCEP reanalysis, the file of xarray's own tutorial: fetched once, then taken from the
+        cache.
+    folder : str or Path, optional
+        Where the fetched file is kept, as for `helpers.data.fetch`.
+    registry : str or Path
+        Where its hash and address stand.
 
     Returns
     -------
-    numpy.ndarray
-        Booleans of shape (25, 53): rows from north to south, columns from west to east, as `LAT` and `LON` say.
+    xarray.Dataset
+        ``air`` in kelvin, of dimensions (time, lat, lon): 25 latitudes from 75 down to 15 degrees north and 53
+        longitudes from 200 to 330 degrees east; with 1,460 steps of six hours, or 2,920 for ``"ncep"``. All of it is
+        in memory.
+
+    Raises
+    ------
+    ConnectionError
+        If ``"ncep"`` is neither in the cache nor to be fetched.
+    ValueError
+        If there is no such source, or what was fetched is another file.
 
     Notes
     -----
-    A sketch at 2.5 degrees: enough for a coast to be seen, and for nothing else.
+    The synthetic year has the grid, the names, the attributes and the encoding of the file: 16-bit integers of
+    hundredths of a kelvin. Its title and its attribute ``dataset`` call it synthetic. Its weather is invented
+    (`helpers.data`): nothing about the climate of North America follows from it.
 
     Examples
     --------
-    >>> land().shape, round(float(land().mean()), 2)
-    ((25, 53), 0.42)
+    >>> air_temperature()["air"].sizes
+    Frozen({'time': 1460, 'lat': 25, 'lon': 53})
     """
+    if source == "synthetic":
+        return _synthetic()
+    if source == "ncep":
+        # The file is of netCDF's classic format, which scipy reads.
+        with xr.open_dataset(fetch("air_temperature.nc", folder=folder, registry=registry), engine="scipy") as ds:
+            return ds.load()
+    msg = f"source={source!r} is not known. It must be 'synthetic' or 'ncep'."
+    raise ValueError(msg)
+
+
+def _synthetic() -> xr.Dataset:
+    """Round to hundredths, as the file has them: what processors compute differently is far below."""
+    hours = 6 * np.arange(_STEPS)
+    hundredths = np.rint(temperatures(hours, seed=_SEED) / _PRECISION).astype("int16")
+    extremes = np.array([hundredths.min(), hundredths.max()]) * _PRECISION
+    time = np.datetime64("2013-01-01", "ns") + hours.astype("timedelta64[h]")
+    ds = xr.Dataset(
+        {"air": (("time", "lat", "lon"), hundredths * _PRECISION, _AIR | {"actual_range": extremes.astype("float32")})},
+        {
+            "lat": ("lat", LAT.astype("float32"), _LAT),
+            "lon": ("lon", LON.astype("float32"), _LON),
+            "time": ("time", time, _TIME),
+        },
+        {
+            "Conventions": "COARDS",
+            "title": "Synthetic air temperature, 4x daily (2013)",
+            "description": "Invented by helpers.data on the grid of the NMC reanalysis. No measurement is in it.",
+            "platform": "Model",
+        },
+    )
+    ds["air"].encoding = {"dtype": np.dtype("int16"), "scale_factor": _PRECISION}
+    ds["time"].encoding = {"units": "hours since 1800-01-01", "calendar": "standard", "dtype": np.dtype("float32")}
+    return ds
+
+
+def land() -> NDArray[np.bool_]:
+    """Return where there is land, by row from north to south: a sketch, enough for a coast to be seen."""
     return np.array([[place == "#" for place in row] for row in _MAP.split()])
 
 
 def temperatures(hours: NDArray[np.integer], *, seed: int) -> Floats:
-    """Return maps of temperature.
-
-    Parameters
-    ----------
-    hours : numpy.ndarray
-        Hours since the beginning of a year (UTC), of shape (time,).
-    seed : int
-        At least 0. Another seed gives other weather in the same climate.
-
-    Returns
-    -------
-    numpy.ndarray
-        Kelvin, of shape (time, 25, 53).
-
-    Examples
-    --------
-    >>> temperatures(np.arange(0, 24, 6), seed=7).shape
-    (4, 25, 53)
-    """
-    inland = _smooth(land().astype("float64"))
+    """Return maps in kelvin, of shape (time, 25, 53), for hours since the beginning of a year (UTC)."""
+    # Each cell is averaged with its neighbours, so that coasts are neither land nor sea.
+    inland: Floats = uniform_filter(land().astype("float64"), 3, mode="nearest")
     north = ((LAT - LAT.min()) / np.ptp(LAT))[:, np.newaxis]
     exact: Floats = hours.astype("float64")
     return _climate(exact, inland, north=north) + _weather(exact, inland, seed=seed)
-
-
-def _smooth(field: Floats) -> Floats:
-    """Average each cell with its neighbours, so that coasts are neither land nor sea."""
-    rows, columns = field.shape
-    padded = np.pad(field, 1, mode="edge")
-    return np.sum([padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0) / 9
 
 
 def _climate(hours: Floats, inland: Floats, *, north: Floats) -> Floats:
@@ -144,108 +199,3 @@ def _weather(hours: Floats, inland: Floats, *, seed: int) -> Floats:
     winter = 1 - 0.35 * np.cos(2 * np.pi * (hours / 24 - 201) / 365.25)
     weather: Floats = 2.3 * np.sqrt(2 / _WAVES) * waves * track * winter[:, np.newaxis, np.newaxis]
     return weather
-
-
-_FILE = "air_temperature.nc"
-_STEPS = 1460  # of six hours, in 2013
-_SEED = 2013
-_PRECISION = 0.01
-
-
-def air_temperature(
-    *,
-    source: Literal["synthetic", "ncep"] = "synthetic",
-    folder: str | Path | None = None,
-    registry: Mapping[str, tuple[str, str]] | None = None,
-) -> xr.Dataset:
-    """Return air temperature over North America, four times a day.
-
-    Parameters
-    ----------
-    source : {"synthetic", "ncep"}, default "synthetic"
-        ``"synthetic"`` is the year 2013, invented: made here in a moment, the same on every machine. ``"ncep"`` is
-        2013 and 2014 of the NCEP reanalysis, the file of xarray's own tutorial: fetched once, then taken from the
-        cache.
-    folder : str or Path, optional
-        Where the fetched file is kept; by default `helpers.data.cache_folder()`.
-    registry : mapping of str to (str, str), optional
-        Its hash and address, as `helpers.data.fetch` takes them; by default those of ``data/registry.txt``.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``air`` in kelvin, of dimensions (time, lat, lon): 25 latitudes from 75 down to 15 degrees north and 53
-        longitudes from 200 to 330 degrees east; with 1,460 steps of six hours, or 2,920 for ``"ncep"``. All of it is
-        in memory.
-
-    Raises
-    ------
-    ConnectionError
-        If ``"ncep"`` is neither in the cache nor to be fetched.
-    ValueError
-        If there is no such source, or the file in the cache is another one.
-
-    Notes
-    -----
-    The synthetic year has the grid, the names, the attributes and the encoding of the file: 16-bit integers of
-    hundredths of a kelvin. Its title and its attribute ``dataset`` call it synthetic. Its weather is invented
-    (`helpers.data`): nothing about the climate of North America follows from it.
-
-    Examples
-    --------
-    >>> air_temperature()["air"].sizes
-    Frozen({'time': 1460, 'lat': 25, 'lon': 53})
-    """
-    if source == "synthetic":
-        return _synthetic()
-    if source == "ncep":
-        # The file is of netCDF's classic format, which scipy reads.
-        with xr.open_dataset(fetch(_FILE, folder=folder, registry=registry), engine="scipy") as ds:
-            return ds.load()
-    msg = f"source={source!r} is not known. It must be 'synthetic' or 'ncep'."
-    raise ValueError(msg)
-
-
-def _synthetic() -> xr.Dataset:
-    """Round to hundredths, as the file has them: what processors compute differently is far below."""
-    hours = 6 * np.arange(_STEPS)
-    hundredths = np.rint(temperatures(hours, seed=_SEED) / _PRECISION).astype("int16")
-    extremes = np.array([hundredths.min(), hundredths.max()]) * _PRECISION
-    time = np.datetime64("2013-01-01", "ns") + hours.astype("timedelta64[h]")
-    ds = xr.Dataset(
-        {"air": (("time", "lat", "lon"), hundredths * _PRECISION, _air_attributes(extremes))},
-        {
-            "lat": ("lat", LAT.astype("float32"), _axis("latitude", units="degrees_north", axis="Y")),
-            "lon": ("lon", LON.astype("float32"), _axis("longitude", units="degrees_east", axis="X")),
-            "time": ("time", time, {"standard_name": "time", "long_name": "Time"}),
-        },
-        {
-            "Conventions": "COARDS",
-            "title": "Synthetic air temperature, 4x daily (2013)",
-            "description": "Invented by helpers.data on the grid of the NMC reanalysis. No measurement is in it.",
-            "platform": "Model",
-        },
-    )
-    ds["air"].encoding = {"dtype": np.dtype("int16"), "scale_factor": _PRECISION}
-    ds["time"].encoding = {"units": "hours since 1800-01-01", "calendar": "standard", "dtype": np.dtype("float32")}
-    return ds
-
-
-def _air_attributes(extremes: np.ndarray) -> dict[str, object]:
-    return {
-        "long_name": "4xDaily Air temperature at sigma level 995",
-        "units": "degK",
-        "precision": np.int16(2),
-        "GRIB_id": np.int16(11),
-        "GRIB_name": "TMP",
-        "var_desc": "Air temperature",
-        "dataset": "Synthetic, after the NMC Reanalysis",
-        "level_desc": "Surface",
-        "statistic": "Individual Obs",
-        "parent_stat": "Other",
-        "actual_range": extremes.astype("float32"),
-    }
-
-
-def _axis(name: str, *, units: str, axis: str) -> dict[str, str]:
-    return {"standard_name": name, "long_name": name.capitalize(), "units": units, "axis": axis}

@@ -1,11 +1,10 @@
-"""Tests of helpers.data."""
+"""Tests of helpers.data.genotypes."""
 
 from __future__ import annotations
 
 import bz2
 
 import numpy as np
-import pytest
 
 from helpers.data import genotypes
 
@@ -39,10 +38,3 @@ def test_a_seed_gives_the_same_genotypes() -> None:
     """The same seed, the same matrix; another seed, another one."""
     np.testing.assert_array_equal(genotypes((50, 40), seed=3), genotypes((50, 40), seed=3))
     assert (genotypes((50, 40), seed=3) != genotypes((50, 40), seed=4)).any()
-
-
-@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (-1, 5)])
-def test_nothing_is_refused(shape: tuple[int, int]) -> None:
-    """A matrix has at least one variant and one sample."""
-    with pytest.raises(ValueError, match="holds no genotype"):
-        genotypes(shape)
