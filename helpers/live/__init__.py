@@ -1,33 +1,12 @@
-"""FRONT live."""
+"""Figures that move beside the cells of a notebook, and do not hold them up.
 
-from helpers.live.machine import COLUMNS, load_curves, machine_load, machine_view
-from helpers.live.origins import knock
-from helpers.live.plots import (
-    KINDS,
-    hear_in_turn,
-    life_image,
-    life_view,
-    load_bokeh,
-    population,
-    population_curve,
-    shrink,
-)
-from helpers.live.view import LiveControls, LiveView
+`load_bokeh` gives the page what draws them, without a network (lessons 09, 11 and 12). `LiveView` follows a source,
+with buttons to start and stop it; `life_view` and `machine_view` are the two of lesson 11, and `machine_load` is the
+source of one. `websocket_statuses` shows why a figure served on a second port does not arrive (lesson 11).
+"""
 
-__all__ = [
-    "COLUMNS",
-    "KINDS",
-    "LiveControls",
-    "LiveView",
-    "hear_in_turn",
-    "knock",
-    "life_image",
-    "life_view",
-    "load_bokeh",
-    "load_curves",
-    "machine_load",
-    "machine_view",
-    "population",
-    "population_curve",
-    "shrink",
-]
+from helpers.live.page import load_bokeh, websocket_statuses
+from helpers.live.plots import life_view, machine_load, machine_view
+from helpers.live.view import LiveView
+
+__all__ = ["LiveView", "life_view", "load_bokeh", "machine_load", "machine_view", "websocket_statuses"]

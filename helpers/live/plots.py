@@ -1,220 +1,35 @@
-"""Live views of a stream, and Bokeh loaded for them.
-
-Lets a kernel hear what its page says in turn with the cells, not in a thread beside them.
-
-Draws what streams bring: pure functions that turn numbers into figures, and the live views they drive.
-"""
+"""The live views of the lessons: pure functions from numbers to figures, the streams that drive them, and a source."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from typing import TYPE_CHECKING, Any
+import time
+from itertools import repeat
+from typing import TYPE_CHECKING
 
 import holoviews as hv  # type: ignore[import-untyped]
 import holoviews.plotting.bokeh  # type: ignore[import-untyped] # knows the options of figures
 import numpy as np
 import pandas as pd
 import panel as pn
-from IPython.core.getipython import get_ipython
+import psutil
+import xarray as xr
 
 from helpers.live.view import LiveView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator
 
     import numpy.typing as npt
-    import xarray as xr
 
     from helpers.stream import FrameReader
 
-__all__ = ["hear_in_turn", "life_image", "life_view", "load_bokeh", "population", "population_curve", "shrink"]
-
-
-KINDS = ("comm_open", "comm_msg", "comm_close")
-
-
-def hear_in_turn(handlers: dict[str, Callable[..., object]] | None = None) -> None:
-    """Handle clicks, zooms and the like in the event loop that runs the cells.
-
-    Parameters
-    ----------
-    handlers : dict, optional
-        What the kernel does on a message, for each kind of message. Without it those of the kernel that runs this;
-        where none does, nothing happens.
-
-    Raises
-    ------
-    RuntimeError
-        If there is a kernel, and no event loop that runs.
-
-    Notes
-    -----
-    JupyterLab since 4.4 and ipykernel since 7 speak through subshells: what the page says is handled in a thread of its
-    own while cells run. HoloViews, Panel and Matplotlib do not expect that (jupyterlab #19719). When two threads send
-    parts of a message at once, the page gets garbage; a figure may stand still from then on, and what a cell prints may
-    be lost. All of that was seen here, on a busy machine. Heard in turn, a click waits until a cell awaits or ends.
-
-    Examples
-    --------
-    >>> async def hear():
-    ...     handlers = {"comm_msg": lambda stream, identities, message: print(message)}
-    ...     hear_in_turn(handlers)
-    ...     await handlers["comm_msg"](None, None, "Stop was clicked")
-    >>> asyncio.run(hear())
-    Stop was clicked
-    """
-    if handlers is None:
-        kernel = getattr(get_ipython(), "kernel", None)
-        if kernel is None:
-            return
-        handlers = kernel.shell_handlers
-    loop = asyncio.get_running_loop()
-    for kind in KINDS:
-        handler = handlers.get(kind)
-        if handler is not None and not isinstance(handler, _InTurn):
-            handlers[kind] = _InTurn(handler, loop)
-
-
-class _InTurn:
-    """A handler of messages that runs in one event loop, whichever thread calls it."""
-
-    def __init__(self, handler: Callable[..., object], loop: asyncio.AbstractEventLoop) -> None:
-        self._handler = handler
-        self._loop = loop
-
-    async def __call__(self, *message: object) -> None:
-        if asyncio.get_running_loop() is self._loop:
-            await self._handle(message)
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._handle(message), self._loop))
-
-    async def _handle(self, message: tuple[Any, ...]) -> None:
-        result = self._handler(*message)
-        if inspect.isawaitable(result):
-            await result
-
+__all__ = ["life_view", "machine_load", "machine_view"]
 
 LARGEST = 256  # rows or columns of a picture
 PATIENCE_S = 15  # without a frame, on a machine that may be busy
 DEAD, ALIVE = "#f2f2f2", "#0072B2"  # light grey, and the blue of Okabe and Ito (https://jfly.uni-koeln.de/color/)
-
-
-def load_bokeh() -> None:
-    """Give the page of a notebook the JavaScript that draws HoloViews and Panel figures, from this environment.
-
-    Call it once in a notebook, before the first figure.
-
-    Notes
-    -----
-    HoloViews' own default is to let the page fetch it from public addresses: without a network, nothing is drawn. Panel
-    1.10 first asks Jupyter for it, at an address that lacks the base URL: on Binder and JupyterHub the page shows a red
-    message, and then fetches it from public addresses too. Carried in the notebook it always works. The price is 7 MB
-    of output in the open notebook, until that is cleared; the lessons here are stored without.
-    """
-    pn.config.inline = True  # type: ignore[misc] # it can be set, and is told to be
-    pn.config.notebook_resources = "cdn"  # type: ignore[misc] # not Jupyter, and with `inline` nothing else either
-    hv.extension("bokeh", inline=True, logo=False)
-    hear_in_turn()
-    hv.Store.set_display_hook("html+js", hv.core.dimension.LabelledData, _as_panel_shows_it)
-
-
-def shrink(frame: npt.NDArray[np.generic], *, most: int = LARGEST) -> npt.NDArray[np.generic]:
-    """Reduce a frame that is larger than a screen needs, by the mean of square blocks.
-
-    Parameters
-    ----------
-    frame : numpy.ndarray
-        Numbers of shape (rows, columns).
-    most : int, default 256
-        Rows and columns that the result has at most.
-
-    Returns
-    -------
-    numpy.ndarray
-        The frame itself if it is small enough; else float32, each value the mean of a block. A block at the lower or
-        right edge is the mean of the cells that it has.
-
-    Examples
-    --------
-    >>> shrink(np.array([[1, 1, 0, 0, 1], [1, 0, 0, 0, 1]]), most=3)
-    array([[0.75, 0.  , 1.  ]], dtype=float32)
-    """
-    side = -(-max(frame.shape) // most)
-    if side <= 1:
-        return frame
-    starts = [np.arange(0, length, side) for length in frame.shape]
-    sums = np.add.reduceat(np.add.reduceat(frame.astype("float32"), starts[0], axis=0), starts[1], axis=1)
-    rows, columns = (np.diff(np.append(start, n)) for start, n in zip(starts, frame.shape, strict=True))
-    means: npt.NDArray[np.generic] = sums / np.outer(rows, columns).astype("float32")
-    return means
-
-
-def life_image(data: npt.NDArray[np.generic]) -> hv.Image:
-    """Draw a grid of cells.
-
-    Parameters
-    ----------
-    data : numpy.ndarray
-        The cells, of shape (rows, columns): 1 where alive. Of a large grid blocks are drawn, see `shrink`.
-
-    Returns
-    -------
-    holoviews.Image
-        With the first row at the top.
-
-    Examples
-    --------
-    >>> life_image(np.eye(3, dtype="uint8")).dimension_values("alive", flat=False)[::-1]
-    array([[1, 0, 0],
-           [0, 1, 0],
-           [0, 0, 1]], dtype=uint8)
-    """
-    rows, columns = data.shape
-    return hv.Image(shrink(data), ["column", "row"], "alive", bounds=(0, 0, columns, rows))
-
-
-def population(frame: xr.DataArray) -> pd.DataFrame:
-    """Count the living cells of a frame.
-
-    Parameters
-    ----------
-    frame : xarray.DataArray
-        As `helpers.stream.FrameReader` yields it, with its step as the coordinate ``time``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row: ``step`` and ``population``, as `population_curve` takes them.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> population(xr.DataArray(np.eye(3), {"time": 812}, ("y", "x"))).to_dict("records")
-    [{'step': 812, 'population': 3}]
-    """
-    return pd.DataFrame({"step": [int(frame["time"])], "population": [int(frame.sum())]})
-
-
-def population_curve(data: pd.DataFrame) -> hv.Curve:
-    """Draw the population over the steps.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame
-        Columns ``step`` and ``population``, a row for each frame.
-
-    Returns
-    -------
-    holoviews.Curve
-        One point for each row.
-
-    Examples
-    --------
-    >>> len(population_curve(pd.DataFrame({"step": [3, 4], "population": [5, 6]})))
-    2
-    """
-    return hv.Curve(data, "step", "population")
+COLORS = {"processor": "#0072B2", "memory": "#D55E00"}  # of the same
 
 
 def life_view(
@@ -225,7 +40,7 @@ def life_view(
     Parameters
     ----------
     reader : helpers.stream.FrameReader
-        Of the stream.
+        Of the stream. Frames of more than 256 rows or columns are drawn as means of square blocks.
     title : str, default "Life"
         Stands above the cells. Of the views with one title, one runs at a time.
     speed : float, default 5
@@ -240,17 +55,16 @@ def life_view(
 
     Examples
     --------
-    >>> from zarr.storage import MemoryStore
+    >>> from helpers.redis import RedisStore
+    >>> from helpers.servers import redis_server
     >>> from helpers.stream import FrameReader, FrameWriter
-    >>> store = MemoryStore()
-    >>> writer = FrameWriter(store, (64, 64), slots=10)
-    >>> life_view(FrameReader(store))
+    >>> with redis_server() as server, FrameWriter(RedisStore(server.url), (64, 64), slots=10):
+    ...     life_view(FrameReader(RedisStore(server.url)))
     <LiveView: Life>
     """
     cells = hv.streams.Pipe(data=np.zeros(reader.shape, reader.dtype))
-    none = pd.DataFrame({"step": np.zeros(0, int), "population": np.zeros(0, int)})
-    counts = hv.streams.Buffer(none, length=length, index=False)
-    picture = hv.DynamicMap(life_image, streams=[cells]).opts(
+    counts = hv.streams.Buffer(pd.DataFrame({"step": [], "population": []}, dtype=int), length=length, index=False)
+    picture = hv.DynamicMap(draw_cells, streams=[cells]).opts(
         cmap=[DEAD, ALIVE],
         clim=(0, 1),
         frame_height=256,
@@ -260,7 +74,7 @@ def life_view(
         toolbar=None,
         title=f"{title}: {reader.shape[0]} x {reader.shape[1]} cells",
     )
-    curve = hv.DynamicMap(population_curve, streams=[counts]).opts(
+    curve = hv.DynamicMap(lambda data: hv.Curve(data, "step", "population"), streams=[counts]).opts(
         color=ALIVE,
         frame_width=256,
         frame_height=220,
@@ -272,14 +86,99 @@ def life_view(
 
     def show(frame: xr.DataArray) -> None:
         cells.send(frame.values)
-        counts.send(population(frame))
+        counts.send(pd.DataFrame({"step": [int(frame.time)], "population": [int(frame.sum())]}))
 
     return LiveView(
         pn.Row(picture, curve), source=lambda: reader.afollow(timeout_s=PATIENCE_S), show=show, title=title, speed=speed
     )
 
 
-def _as_panel_shows_it(figure: hv.core.dimension.LabelledData) -> tuple[dict[str, object], dict[str, object]]:
-    """Return what a notebook shows of a figure. HoloViews' own way asks public addresses for style sheets."""
-    data, metadata = pn.pane.HoloViews(figure)._repr_mimebundle_()  # type: ignore[no-untyped-call]
-    return {**data, "text/plain": repr(figure)}, metadata
+async def machine_load(*, every_s: float = 0.5, count: int | None = None) -> AsyncGenerator[pd.DataFrame]:
+    """Yield the load of this machine, again and again.
+
+    Parameters
+    ----------
+    every_s : float, default 0.5
+        Seconds between two measurements, above 0.
+    count : int, optional
+        Measurements in all. Without it there is no end.
+
+    Yields
+    ------
+    pandas.DataFrame
+        One row: ``seconds`` since the first call, ``processor``, the share of time in which its cores worked since the
+        row before, and ``memory``, the share in use, both in percent.
+
+    Notes
+    -----
+    In a container, as on Binder, these are numbers of the whole machine, which others use too. psutil measures the
+    processor from one question to the next, so the first answer, which is meaningless, is not yielded.
+
+    Examples
+    --------
+    >>> async def measure():
+    ...     return pd.concat([row async for row in machine_load(every_s=0.1, count=2)])
+    >>> rows = asyncio.run(measure())
+    >>> len(rows), bool(rows[["processor", "memory"]].stack().between(0, 100).all())
+    (2, True)
+    """
+    start = time.monotonic()
+    psutil.cpu_percent()
+    for _ in repeat(None) if count is None else range(count):
+        await asyncio.sleep(every_s)
+        row = time.monotonic() - start, psutil.cpu_percent(), psutil.virtual_memory().percent
+        yield pd.DataFrame([row], columns=["seconds", *COLORS])
+
+
+def machine_view(*, every_s: float = 0.5, length: int = 120) -> LiveView[pd.DataFrame]:
+    """Make a view of the load of this machine.
+
+    Parameters
+    ----------
+    every_s : float, default 0.5
+        Seconds between two measurements, above 0.
+    length : int, default 120
+        Measurements that it goes back.
+
+    Returns
+    -------
+    helpers.live.LiveView
+        Not started yet.
+
+    Examples
+    --------
+    >>> machine_view()
+    <LiveView: This machine>
+    """
+    rows = hv.streams.Buffer(pd.DataFrame(columns=["seconds", *COLORS], dtype=float), length=length, index=False)
+    curves = hv.DynamicMap(draw_load, streams=[rows]).opts(
+        title="Load of this machine",
+        frame_width=420,
+        frame_height=220,
+        framewise=True,
+        legend_position="right",
+        toolbar=None,
+    )
+    return LiveView(
+        pn.Row(curves), source=lambda: machine_load(every_s=every_s), show=rows.send, title="This machine", speed=30
+    )
+
+
+def draw_cells(data: npt.NDArray[np.generic]) -> hv.Image:
+    """Draw a grid of cells, the first row at the top; of a large one the means of square blocks."""
+    rows, columns = data.shape
+    side = -(-max(data.shape) // LARGEST)
+    if side > 1:  # a block at the edge is the mean of what there is
+        data = xr.DataArray(data, dims=("y", "x")).coarsen(y=side, x=side, boundary="pad").mean().to_numpy()
+    return hv.Image(data, ["column", "row"], "alive", bounds=(0, 0, columns, rows))
+
+
+def draw_load(data: pd.DataFrame) -> hv.Overlay:
+    """Draw processor and memory over time, from 0 to 100 %."""
+    time_axis, share = hv.Dimension("seconds", unit="s"), hv.Dimension("share", unit="%", range=(0, 100))
+    return hv.Overlay(
+        [
+            hv.Curve((data["seconds"], data[name]), time_axis, share, label=name).opts(color=color)
+            for name, color in COLORS.items()
+        ]
+    )

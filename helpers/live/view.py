@@ -1,177 +1,32 @@
-"""A figure that moves beside the cells, with controls.
+"""A live view: a figure that moves beside the cells of a notebook, with buttons to start and stop it.
 
-Makes what stands above a live figure: a button to start, one to stop, a slider for the speed, and a message.
-
-Knows which live views run: one of a title, and none after the kernel was interrupted while no cell ran.
-
-Runs a figure beside the cells of a notebook: it follows a source until it is stopped, and blocks nothing.
+It runs as a task of the event loop that runs the cells, follows a source until it is stopped, and blocks nothing. Of
+the views with one title one runs, and an interrupt between cells stops them all.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 import threading
 import weakref
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
-from helpers.units import format_count, require_number
+from helpers.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from panel.viewable import Viewable
 
-__all__ = ["FASTEST", "SLOWEST", "LiveControls", "LiveView", "Stoppable", "enter", "leave", "listen"]
+__all__ = ["LiveView"]
 
+POLL_S = 0.02  # between two looks at how many pictures there are
 
-SLOWEST, FASTEST = 1.0, 30.0  # pictures per second
-
-
-class LiveControls:
-    """The buttons, the slider and the message of a live figure.
-
-    Parameters
-    ----------
-    speed : float
-        Where the slider stands at first: pictures per second, from 1 to 30.
-    start, stop : callable
-        Called when a button is pressed, in any thread.
-
-    Attributes
-    ----------
-    layout : panel.Column
-        What a notebook shows.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `speed` is no number from 1 to 30.
-
-    Examples
-    --------
-    >>> controls = LiveControls(10, start=lambda: print("start"), stop=lambda: print("stop"))
-    >>> controls.message = "Not started."
-    >>> controls.message, controls.speed
-    ('Not started.', 10.0)
-    """
-
-    def __init__(self, speed: float, *, start: Callable[[], None], stop: Callable[[], None]) -> None:
-        _require_speed(speed)
-        self._slider = pn.widgets.FloatSlider(  # type: ignore[no-untyped-call]
-            label="Pictures per second", start=SLOWEST, end=FASTEST, step=1, value=speed, width=220
-        )
-        self._text = pn.pane.Str("")  # type: ignore[no-untyped-call]
-        buttons = _button("Start", "primary", start), _button("Stop", "danger", stop)
-        self.layout = pn.Column(pn.Row(*buttons, self._slider), self._text)
-
-    @property
-    def speed(self) -> float:
-        """Pictures per second. The slider shows it, and sets it."""
-        return float(self._slider.value or SLOWEST)
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        _require_speed(speed)
-        self._slider.value = speed
-
-    @property
-    def message(self) -> str:
-        """One line of text."""
-        return str(self._text.object)
-
-    @message.setter
-    def message(self, message: str) -> None:
-        self._text.object = message
-
-
-def _button(label: str, color: str, pressed: Callable[[], None]) -> pn.widgets.Button:
-    button = pn.widgets.Button(label=label, color=color, width=80)  # type: ignore[no-untyped-call]
-    button.on_click(lambda _: pressed())
-    return button
-
-
-def _require_speed(speed: float) -> None:
-    allowed = f"from {SLOWEST:g} to {FASTEST:g} pictures per second"
-    require_number("speed", speed, ok=lambda x: SLOWEST <= x <= FASTEST, allowed=allowed)
-
-
-class Stoppable(Protocol):
-    """What runs under a title until it is stopped."""
-
-    title: str
-
-    def stop(self) -> None:
-        """Run no longer. May be called again."""
-
-
-_running: weakref.WeakSet[Stoppable] = weakref.WeakSet()
-
-
-def enter(view: Stoppable) -> None:
-    """Count a view among those that run, and stop any other of its title.
-
-    So a cell that is run again does not leave its first view running where nobody sees it.
-
-    Parameters
-    ----------
-    view : Stoppable
-        What begins to run.
-
-    Examples
-    --------
-    >>> class Clock:
-    ...     title, stopped = "Clock", False
-    ...     def stop(self):
-    ...         self.stopped = True
-    >>> first, second = Clock(), Clock()
-    >>> for clock in (first, second):
-    ...     enter(clock)
-    >>> first.stopped, second.stopped
-    (True, False)
-    >>> leave(second)
-    """
-    for other in list(_running):
-        if other.title == view.title:
-            _running.discard(other)
-            if other is not view:
-                other.stop()
-    _running.add(view)
-
-
-def leave(view: Stoppable) -> None:
-    """Count a view no longer among those that run."""
-    _running.discard(view)
-    listen()
-
-
-def listen() -> None:
-    """Let an interrupt stop all views where it would be ignored. A view calls this now and then while it runs.
-
-    Notes
-    -----
-    Between cells a kernel ignores the button that interrupts it (SIGINT is set to SIG_IGN, ipykernel 7). While a cell
-    runs, the button ends that cell, and no view. Anywhere else, as in a script, nothing changes.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # only the main thread may set a handler
-    current = signal.getsignal(signal.SIGINT)
-    if _running and current is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _stop_all)
-    elif not _running and current is _stop_all:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _stop_all(*_: object) -> None:
-    for view in list(_running):
-        view.stop()
-
-
-GLANCE_S = 0.02  # between two looks at how many pictures there are
+_running: weakref.WeakSet[LiveView[Any]] = weakref.WeakSet()
 
 
 class LiveView[Value]:
@@ -190,14 +45,14 @@ class LiveView[Value]:
     title : str
         Names the view. One view of a title runs at a time: starting another one stops it.
     speed : float, default 10
-        Pictures per second at most, from 1 to 30.
+        Where the slider stands at first: pictures per second at most, from 1 to 30.
 
     Attributes
     ----------
     shown : int
         Pictures drawn since the last start.
     layout : panel.Column
-        What a notebook shows: buttons, message and figure.
+        What a notebook shows: buttons, slider, message and figure.
 
     Notes
     -----
@@ -234,9 +89,12 @@ class LiveView[Value]:
         self._stopped = threading.Event()
         self._click: object = None  # that asked for a start which has not come yet
         self._error: Exception | None = None
-        self._controls = LiveControls(speed, start=self._start_soon, stop=self.stop)
-        self._controls.message = "Not started."
-        self.layout = pn.Column(self._controls.layout, figure)
+        self._speed = pn.widgets.FloatSlider(  # type: ignore[no-untyped-call]
+            label="Pictures per second", start=1.0, end=30.0, step=1, value=speed, width=220
+        )
+        self._text = pn.pane.Str("Not started.")  # type: ignore[no-untyped-call]
+        buttons = _button("Start", "primary", self._start_soon), _button("Stop", "danger", self.stop)
+        self.layout = pn.Column(pn.Row(*buttons, self._speed), self._text, figure)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.title}>"
@@ -254,16 +112,7 @@ class LiveView[Value]:
     @property
     def message(self) -> str:
         """How it goes, as the view says it."""
-        return self._controls.message
-
-    @property
-    def speed(self) -> float:
-        """Pictures per second at most, from 1 to 30. The slider shows it, and sets it."""
-        return self._controls.speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        self._controls.speed = speed
+        return str(self._text.object)
 
     def start(self, *, seconds: float | None = None) -> None:
         """Begin to draw, and return at once. A view that runs begins anew.
@@ -277,21 +126,19 @@ class LiveView[Value]:
         ------
         RuntimeError
             If there is no event loop, as in a plain script.
-        TypeError, ValueError
-            If `seconds` is no number above 0.
         """
-        if seconds is not None:
-            require_number("seconds", seconds, ok=lambda x: 0 < x < math.inf, allowed="above 0, or None for no end")
         self._loop = _running_loop()
         if self._loop is None:
             msg = "a live view needs an event loop that runs: start it in a notebook, or in an `async def`."
             raise RuntimeError(msg)
-        self.stop()
-        self._stopped, self._error, self.shown = threading.Event(), None, 0
-        self._controls.message = "Running."
+        for view in list(_running):
+            if view.title == self.title:
+                view.stop()
+        self._click, self._stopped, self._error, self.shown = None, threading.Event(), None, 0
+        self._text.object = "Running."
         self._task = self._loop.create_task(self._run(self._task, self._stopped, seconds))
         self._task.add_done_callback(self._finish)
-        enter(self)
+        _running.add(self)
 
     def stop(self) -> None:
         """Draw nothing more. Any thread may call it, and as often as it likes."""
@@ -315,7 +162,7 @@ class LiveView[Value]:
         """
         before = self.shown
         while self.running and self.shown - before < count:
-            await asyncio.sleep(GLANCE_S)
+            await asyncio.sleep(POLL_S)
         return min(self.shown - before, count)
 
     async def ended(self) -> str:
@@ -369,12 +216,13 @@ class LiveView[Value]:
             async for value in values:
                 if stopped.is_set():
                     raise asyncio.CancelledError  # it was asked to stop while the loop was blocked
-                listen()
+                _hear_interrupts()
                 began = clock()
                 self._show(value)
                 self.shown += 1
                 spent = clock() - began
-                await asyncio.sleep(max(1 / self.speed - spent, spent))  # half of the time is for others
+                pause = 1 / (self._speed.value or 1)
+                await asyncio.sleep(max(pause - spent, spent))  # half of the time is for others
         return "the source has no more."
 
     def _finish(self, task: asyncio.Task[str]) -> None:
@@ -389,8 +237,9 @@ class LiveView[Value]:
         else:
             message = f"Stopped {after}." if task.cancelled() else f"Ended {after}: {task.result()}"
         self._stopped.set()
-        leave(self)
-        self._controls.message = message
+        self._text.object = message
+        _running.discard(self)
+        _hear_interrupts()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -398,3 +247,28 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _button(label: str, color: str, pressed: Callable[[], None]) -> pn.widgets.Button:
+    button = pn.widgets.Button(label=label, color=color, width=80)  # type: ignore[no-untyped-call]
+    button.on_click(lambda _: pressed())
+    return button
+
+
+def _hear_interrupts() -> None:
+    """Let SIGINT stop all views where it would be ignored, as a kernel does between cells (ipykernel 7).
+
+    While a cell runs, SIGINT has a handler, which ends that cell and no view. In a script nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread may set a handler
+    current = signal.getsignal(signal.SIGINT)
+    if _running and current is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _stop_all)
+    elif not _running and current is _stop_all:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop_all(*_: object) -> None:
+    for view in list(_running):
+        view.stop()
