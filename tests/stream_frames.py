@@ -28,6 +28,13 @@ def frame_of(step: int, shape: tuple[int, int] = SHAPE) -> npt.NDArray[np.uint8]
     return np.random.default_rng(step).integers(256, size=shape, dtype="uint8")
 
 
+def publish(writer: FrameWriter, count: int, *, pause_s: float = 0.0) -> None:
+    """Publish so many frames, the steps of which follow the newest."""
+    for _ in range(count):
+        time.sleep(pause_s)
+        writer.append(frame_of(writer.newest + 1))
+
+
 def faults(frame: xr.DataArray) -> Counter[str]:
     """Count what is wrong with a frame, which its step tells."""
     cells = np.asarray(frame)

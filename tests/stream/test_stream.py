@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from helpers import stream
 from helpers.redis import RedisStore
-from helpers.stream import FrameReader, FrameWriter
+from helpers.stream import FrameReader
 from tests.ports import free_port
 from tests.processes import wait_for
 from tests.redis_servers import real_redis
@@ -126,9 +125,3 @@ def test_the_checks_find_faults() -> None:
     assert not +faults(right)
     assert set(+faults(torn)) == {"torn", "miscounted"}
     assert set(+faults(right.assign_coords(time=8))) == {"mislabelled", "miscounted"}
-
-
-def test_both_ends_have_one_home() -> None:
-    """The lessons import them from here."""
-    assert stream.__all__ == ["FrameReader", "FrameWriter"]
-    assert (stream.FrameReader, stream.FrameWriter) == (FrameReader, FrameWriter)

@@ -13,15 +13,8 @@ import redis
 
 from helpers.redis import RedisKeys, RedisStore
 from helpers.servers import redis_stand_in
-from helpers.stream import (
-    FrameReader,
-    FrameWriter,
-    Ring,
-    ServerMemory,
-    require_room_for_ring,
-    ring_memory,
-    server_memory,
-)
+from helpers.stream import FrameReader, FrameWriter, Ring
+from helpers.stream.memory import ServerMemory, require_room_for_ring, ring_memory, server_memory
 from tests.redis_servers import real_redis
 from tests.stream_frames import faults, frame_of
 
