@@ -7,20 +7,19 @@ digests: the answer can be recognised there, but not read.
 from __future__ import annotations
 
 import hashlib
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from functools import cache
 from numbers import Complex, Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-__all__ = []
+__all__ = ["check", "digest"]
 
 
-_FILE = Path(__file__).with_suffix(".toml")
 _LONGEST, _DEEPEST = 10_000, 8
 
 
@@ -59,7 +58,11 @@ def check(name: str, answer: object) -> None:
     >>> check("demo.chunks", 2)
     Not yet. That is the number along one axis; there are two axes.
     """
-    print(_verdict(_exercise(name), name, answer))
+    exercises = _exercises()
+    if name not in exercises:
+        msg = f"no exercise is called {name!r}. There are {', '.join(sorted(exercises))}."
+        raise KeyError(msg)
+    print(_verdict(exercises[name], name, answer))
 
 
 def digest(name: str, answer: object) -> str:
@@ -70,48 +73,32 @@ def digest(name: str, answer: object) -> str:
     >>> digest("demo.chunks", 4) == digest("demo.chunks", np.int64(4)) == digest("demo.chunks", 4.0)
     True
     """
-    return hashlib.sha256(f"{name}\0{_spell(answer)}".encode()).hexdigest()[:24]
+    try:
+        spelling = _spelling(answer)
+    except Exception as error:  # the answer's own methods may raise anything
+        raise _UnreadableAnswerError from error
+    return hashlib.sha256(f"{name}\0{spelling}".encode()).hexdigest()[:24]
 
 
-def _verdict(exercise: Mapping[str, object], name: str, answer: object) -> str:
+def _verdict(exercise: Mapping[str, Any], name: str, answer: object) -> str:
     if answer is ...:
         return "Not answered yet: put your answer in place of the `...` and run the cell again."
-    expects = f"The answer is {exercise['expects']}."
     try:
         found = digest(name, answer)
     except _UnreadableAnswerError:
-        return f"Not yet. {expects} This is of type {type(answer).__name__}."
-    right = exercise["right"]
-    assert isinstance(right, list)
-    if found in right:
+        return f"Not yet. The answer is {exercise['expects']}. This is of type {type(answer).__name__}."
+    if found in exercise["right"]:
         return "Right."
-    mistakes = exercise.get("mistakes", {})
-    assert isinstance(mistakes, dict)
-    return f"Not yet. {mistakes.get(found) or exercise['hint']}"
+    return f"Not yet. {exercise.get('mistakes', {}).get(found, exercise['hint'])}"
 
 
 @cache
-def _exercises() -> dict[str, dict[str, object]]:
-    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+def _exercises() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
-def _exercise(name: str) -> dict[str, object]:
-    exercises = _exercises()
-    if name not in exercises:
-        msg = f"no exercise is called {name!r}. There are {', '.join(sorted(exercises))}."
-        raise KeyError(msg)
-    return exercises[name]
-
-
-def _spell(answer: object) -> str:
+def _spelling(answer: object, depth: int = 0) -> str:
     """Write `answer` so that equal answers read the same, whatever types carry them."""
-    try:
-        return _spelling(answer, depth=0)
-    except Exception as error:  # the answer's own methods may raise anything
-        raise _UnreadableAnswerError from error
-
-
-def _spelling(answer: object, *, depth: int) -> str:
     size = answer.size if isinstance(answer, np.ndarray) else len(answer) if isinstance(answer, Sized) else 1
     if depth > _DEEPEST or size > _LONGEST:
         raise _UnreadableAnswerError
@@ -119,17 +106,18 @@ def _spelling(answer: object, *, depth: int) -> str:
         answer = answer.tolist()
     if answer is None or isinstance(answer, bool):
         return str(answer)
-    if isinstance(answer, str | bytes):
-        return f"text {answer!r}" if isinstance(answer, bytes) else f"text {answer.strip().casefold()!r}"
+    if isinstance(answer, bytes):
+        return f"text {answer!r}"
+    if isinstance(answer, str):
+        return f"text {answer.strip().casefold()!r}"
     if isinstance(answer, Complex):
         return _number(answer)
     if isinstance(answer, Mapping):
-        pairs = [(_spelling(k, depth=depth + 1), _spelling(v, depth=depth + 1)) for k, v in answer.items()]
-        return f"map {sorted(pairs)}"
+        return f"map {sorted((_spelling(k, depth + 1), _spelling(v, depth + 1)) for k, v in answer.items())}"
     if isinstance(answer, AbstractSet):
-        return f"set {sorted(_spelling(item, depth=depth + 1) for item in answer)}"
+        return f"set {sorted(_spelling(item, depth + 1) for item in answer)}"
     if isinstance(answer, Sequence):
-        return f"list {[_spelling(item, depth=depth + 1) for item in answer]}"
+        return f"list {[_spelling(item, depth + 1) for item in answer]}"
     raise _UnreadableAnswerError
 
 
@@ -140,9 +128,3 @@ def _number(answer: Complex) -> str:
         value = float(answer)
         return f"number {int(value)}" if value.is_integer() else f"number {value:.6g}"
     return f"number {complex(answer):.6g}"
-
-
-if __name__ == "__main__":
-    import ast
-
-    print(digest(sys.argv[1], ast.literal_eval(sys.argv[2])))

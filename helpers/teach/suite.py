@@ -1,14 +1,8 @@
-"""Zarr's own tests of a store, run on yours, and what they found as a picture.
-
-Runs zarr's own tests of a store in the notebook where the store is written.
+"""Runs zarr's own tests of a store in the notebook where the store is written, and draws what they found.
 
 `zarr.testing.store.StoreTests` holds the tests that every store has to pass. It is written for pytest, which wants
-files and a session. `run_suite` takes a subclass of it from wherever it was defined and runs test by test.
-
-Checks a store of one's own in a notebook: with zarr's suite, and from another process.
-
-`run_suite` is that of `helpers.teach`, and `draw_suites` its picture. `read_elsewhere` hands a store to
-another process, as a program with workers does.
+files and a session. `run_suite` takes a subclass of it from wherever it was defined and runs test by test;
+`read_elsewhere` hands a store to another process, as a program with workers does.
 """
 
 from __future__ import annotations
@@ -23,10 +17,11 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.text import Text
 from zarr.core.sync import sync
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SuiteReport", "draw_suites", "read_elsewhere", "run_suite"]
 
 
-TIMEOUT_S = 60.0
+_TIMEOUT_S = 60.0
 # A test has to survive no power cut: where there is a disk in memory, a store that waits for its disk is quicker there.
 _QUICK = Path("/dev/shm")
 
@@ -74,13 +69,7 @@ class SuiteReport:
 
     @property
     def failures(self) -> dict[str, int]:
-        """How many sets of values fail, for each test that fails with any.
-
-        Examples
-        --------
-        >>> SuiteReport(failed={"test_get[3]": "KeyError: 'c/0'", "test_get[5]": "KeyError: 'c/0'"}).failures
-        {'test_get': 2}
-        """
+        """How many sets of values fail, for each test that fails with any."""
         return dict(sorted(Counter(name.split("[")[0] for name in self.failed).items()))
 
 
@@ -105,8 +94,8 @@ def run_suite(suite: type, store_cls: type[Store] | None = None) -> SuiteReport:
     Raises
     ------
     TypeError
-        If `suite` is no such subclass, or lacks one of the methods that it has to define: without them some
-        tests would pass whatever the store does.
+        If `suite` lacks one of the things that it has to define: without them some tests would pass whatever the store
+        does.
 
     Notes
     -----
@@ -129,11 +118,15 @@ def run_suite(suite: type, store_cls: type[Store] | None = None) -> SuiteReport:
     >>> run_suite(MemoryTests, MemoryStore).failed
     {}
     """
-    _check(suite)
     if store_cls is not None:
         suite = type(suite.__name__, (suite,), {"store_cls": store_cls})
-    if getattr(suite, "store_cls", None) is None:
-        msg = f"{suite.__name__} names no store_cls. Define it, or pass the class of the store."
+    # StoreTests has abstract methods, and nothing enforces them.
+    missing = [name for name in dir(suite) if getattr(_static(suite, name), "__isabstractmethod__", False)]
+    missing += [name for name in ("buffer_cls", "store_cls") if not hasattr(suite, name)]
+    if missing or not issubclass(suite, StoreTests):
+        msg = (
+            f"{suite.__name__} has to be a subclass of zarr.testing.store.StoreTests that defines {', '.join(missing)}."
+        )
         raise TypeError(msg)
     report = SuiteReport()
     quick = _QUICK if os.access(_QUICK, os.W_OK) else None
@@ -143,34 +136,18 @@ def run_suite(suite: type, store_cls: type[Store] | None = None) -> SuiteReport:
     return report
 
 
-def _check(suite: type) -> None:
-    """Refuse what would pass without testing anything: StoreTests has abstract methods, and nothing enforces them."""
-    if not (isinstance(suite, type) and issubclass(suite, StoreTests)):
-        msg = f"{suite!r} is no subclass of zarr.testing.store.StoreTests. Pass the class itself, not an object of it."
-        raise TypeError(msg)
-    missing = [name for name in dir(suite) if getattr(_static(suite, name), "__isabstractmethod__", False)]
-    missing += [name for name in ("buffer_cls",) if not hasattr(suite, name)]
-    if missing:
-        msg = f"{suite.__name__} has to define {', '.join(missing)}: see zarr.testing.store.StoreTests."
-        raise TypeError(msg)
-
-
 def _cases(suite: type) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield each test with each of its sets of values, in the order of names."""
-    for name in dir(suite):
-        if not name.startswith("test_"):
-            continue
+    for name in (name for name in dir(suite) if name.startswith("test_")):
         marks = [mark for mark in getattr(getattr(suite, name), "pytestmark", []) if mark.name == "parametrize"]
         for number, parts in enumerate(itertools.product(*(_values(*mark.args[:2]) for mark in marks))):
             values = {key: value for part in parts for key, value in part.items()}
             yield (f"{name}[{number}]" if marks else name), values
 
 
-def _values(names: str | tuple[str, ...], rows: list[object]) -> list[dict[str, object]]:
+def _values(names: str | tuple[str, ...], rows: list[Any]) -> list[dict[str, object]]:
     """Return what one ``parametrize`` gives: a dict of arguments for each of its rows."""
-    if isinstance(names, str):
-        return [{names: row} for row in rows]
-    return [dict(zip(names, row, strict=True)) for row in rows if isinstance(row, tuple)]
+    return [{names: row} if isinstance(names, str) else dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _run(suite: type, name: str, *, report: SuiteReport, given: dict[str, object]) -> None:
@@ -189,21 +166,16 @@ def _run(suite: type, name: str, *, report: SuiteReport, given: dict[str, object
 
 def _call(function: Callable[..., object], *, tests: object, made: dict[str, object]) -> object:
     """Call a test or a fixture with the fixtures that it names, each of them made once."""
-    arguments: Mapping[str, object] = {
-        parameter.name: _fixture(parameter.name, tests=tests, made=made)
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-    }
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            if name not in made:
+                # pytest wraps a fixture, which refuses to be called: the function that it wraps is the one to call.
+                fixture = inspect.unwrap(_static(type(tests), name)).__get__(tests)
+                made[name] = _call(fixture, tests=tests, made=made)
+            arguments[name] = made[name]
     result = function(**arguments)
-    return sync(result, timeout=TIMEOUT_S) if inspect.iscoroutine(result) else result
-
-
-def _fixture(name: str, *, tests: object, made: dict[str, object]) -> object:
-    if name not in made:
-        # pytest wraps a fixture, and refuses to be called: the function that it wraps is the one that makes it
-        function = inspect.unwrap(_static(type(tests), name)).__get__(tests)
-        made[name] = _call(function, tests=tests, made=made)
-    return made[name]
+    return sync(result, timeout=_TIMEOUT_S) if inspect.iscoroutine(result) else result
 
 
 def _static(suite: type, name: str) -> Callable[..., object]:
@@ -214,7 +186,7 @@ def _static(suite: type, name: str) -> Callable[..., object]:
 
 _ELSEWHERE = """
 import pickle, sys
-from zarr.core.buffer import default_buffer_prototype
+from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 try:
     store = pickle.load(sys.stdin.buffer)
@@ -248,12 +220,11 @@ def draw_suites(reports: Mapping[str, SuiteReport], *, title: str) -> Figure:
     >>> plt.close(figure)
     """
     fig, ax = plt.subplots(figsize=(6.5, 0.8 + 0.25 * len(reports)), dpi=80, layout="constrained")
-    names = list(reports)
-    left = [0] * len(names)
+    left = np.zeros(len(reports), dtype=int)
     for kind, colour in _COLOURS.items():
-        numbers = [len(getattr(report, kind)) for report in reports.values()]
-        ax.barh(names, numbers, left=left, color=colour, label=kind, edgecolor="white")
-        left = [before + number for before, number in zip(left, numbers, strict=True)]
+        numbers = np.array([len(getattr(report, kind)) for report in reports.values()])
+        ax.barh([*reports], numbers, left=left, color=colour, label=kind, edgecolor="white")
+        left = left + numbers
     ax.invert_yaxis()
     ax.set(title=title, xlabel="tests of zarr.testing.store.StoreTests")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
@@ -286,12 +257,7 @@ def read_elsewhere(store: Store, key: str, *, by_value: bool = False) -> str:
     'TypeError'
     """
     pickled: bytes = cloudpickle.dumps(store) if by_value else pickle.dumps(store)
-    asked = subprocess.run(
-        [sys.executable, "-c", _ELSEWHERE, key],
-        input=pickled,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parent.parent,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
+    command = [sys.executable, "-c", _ELSEWHERE, key]
+    root = Path(__file__).parents[2]  # of the modules that a pickle may name
+    asked = subprocess.run(command, input=pickled, stdout=subprocess.PIPE, cwd=root, timeout=_TIMEOUT_S, check=True)
     return asked.stdout.decode().strip()

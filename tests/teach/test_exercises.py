@@ -1,8 +1,10 @@
-"""Tests of helpers.teach."""
+"""Tests of helpers.teach.exercises."""
 
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 import tomllib
 from pathlib import Path
 
@@ -121,6 +123,13 @@ def test_digest_tells_answers_and_exercises_apart() -> None:
     assert digest("a", (1, 2)) == digest("a", [1, 2.0]) == digest("a", np.array([1, 2]))
     assert digest("a", [1, 2]) != digest("a", [2, 1])
     assert digest("a", 1 / 3) == digest("a", 0.3333333)
+
+
+def test_an_author_is_told_the_digest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CONTRIBUTING.md says."""
+    monkeypatch.setattr(sys, "argv", ["helpers.teach", "demo.chunks", "4"])
+    runpy.run_module("helpers.teach", run_name="__main__")
+    assert capsys.readouterr().out.split() == EXERCISES["demo.chunks"]["right"]
 
 
 def test_every_exercise_is_complete() -> None:

@@ -1,4 +1,4 @@
-"""Tests of helpers.teach: it finds what pytest finds."""
+"""Tests of helpers.teach.suite: it finds what pytest finds, draws it, and asks another process."""
 # ruff: noqa: D102 -- the suite documents its methods
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import pytest
 from zarr.core.buffer import Buffer, cpu
-from zarr.storage import MemoryStore
+from zarr.core.sync import sync
+from zarr.storage import LocalStore, MemoryStore
 from zarr.testing.store import StoreTests
 
-from helpers.teach import SuiteReport, run_suite
+from helpers.teach import SuiteReport, draw_suites, read_elsewhere, run_suite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,7 +77,7 @@ def by_test(outcomes: dict[str, str]) -> Counter[tuple[str, str]]:
 
 
 PROGRAM = """
-from tests.teach.test_store_suite import BrokenStore, MemorySuite
+from tests.teach.test_suite import BrokenStore, MemorySuite
 
 class TestBroken(MemorySuite):
     __test__ = True
@@ -90,7 +92,7 @@ def test_the_outcomes_are_those_of_pytest(tmp_path: Path) -> None:
     subprocess.run(
         [*command, "--junitxml=out.xml", f"--rootdir={tmp_path}", f"--basetemp={tmp_path / 'temp'}", "test_it.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.DEVNULL,
         check=False,
     )
@@ -133,18 +135,53 @@ def test_a_suite_that_would_pass_anything_is_refused() -> None:
         store_cls = MemoryStore
         buffer_cls = cpu.Buffer
 
-    with pytest.raises(TypeError, match="Empty has to define get, set, store_kwargs, test_store_repr"):
+    with pytest.raises(TypeError, match=r"Empty has .* that defines get, set, store_kwargs, test_store_repr"):
         run_suite(Empty)
-    with pytest.raises(TypeError, match="is no subclass"):
+    with pytest.raises(TypeError, match="has to be a subclass"):
         run_suite(MemoryStore)
 
-    class Nameless(MemorySuite):
-        store_cls = None  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="Nameless names no store_cls"):
-        run_suite(Nameless)
+def test_another_process_reads_what_the_store_finds_there(tmp_path: Path) -> None:
+    """A store of zarr needs no code sent along."""
+    store = LocalStore(tmp_path)
+    sync(store.set("key", cpu.Buffer.from_bytes(b"1234")))
+    assert read_elsewhere(store, "key") == "read 4 bytes"
 
 
-def test_a_report_counts_failures_by_test() -> None:
-    """Variants of one test are one line."""
-    assert SuiteReport(failed={"test_b": "", "test_a[0]": "", "test_a[1]": ""}).failures == {"test_a": 2, "test_b": 1}
+def test_a_class_that_nobody_can_import_goes_by_value(tmp_path: Path) -> None:
+    """Pickle sends names: only cloudpickle sends the class."""
+    namespace = {"__name__": "__main__", "LocalStore": LocalStore}
+    exec("class OwnStore(LocalStore):\n    pass", namespace)
+    import __main__
+
+    own = namespace["OwnStore"]
+    assert isinstance(own, type)
+    store: LocalStore = own(tmp_path)
+    sync(store.set("key", cpu.Buffer.from_bytes(b"1234")))
+    __main__.OwnStore = own
+    try:
+        assert read_elsewhere(store, "key") == "AttributeError"
+        assert read_elsewhere(store, "key", by_value=True) == "read 4 bytes"
+    finally:
+        del __main__.OwnStore
+
+
+def test_a_key_that_is_missing_there_is_an_error_there() -> None:
+    """What is in memory comes along in the pickle; what is not, is missing."""
+    assert read_elsewhere(MemoryStore(), "key") == "TypeError"
+
+
+def test_each_bar_is_a_report() -> None:
+    """From the top down, passed, failed and skipped from the left."""
+    reports = {
+        "First": SuiteReport(passed=["a"], failed={"b[0]": "", "b[1]": ""}, skipped={"d": ""}),
+        "Second": SuiteReport(passed=["a", "b", "c", "d"]),
+    }
+    assert reports["First"].failures == {"b": 2}
+    figure = draw_suites(reports, title="Two steps")
+    (ax,) = figure.axes
+    widths = [[int(bar.get_width()) for bar in bars] for bars in ax.containers]
+    assert widths == [[1, 4], [2, 0], [1, 0]]
+    assert ax.get_title() == "Two steps"
+    assert ax.yaxis_inverted()
+    plt.close(figure)
