@@ -1,4 +1,4 @@
-"""Checks quantities, and writes them the way a person reads them: bytes, seconds and dollars."""
+"""Quantities as a person reads them, bytes and seconds, and a check that names a number which will not do."""
 
 from __future__ import annotations
 
@@ -9,33 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["format_count", "format_nbytes", "format_seconds", "format_usd", "is_integer", "require_number"]
+__all__ = ["format_count", "format_nbytes", "format_seconds", "is_integer", "require_number"]
 
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-# Each unit, its seconds, and how many of it make the next.
-_TIME_UNITS = (
-    ("s", 1, 60),
-    ("min", 60, 60),
-    ("h", 3600, 24),
-    ("days", 86_400, 365.25),
-    ("years", 31_557_600, math.inf),
-)
+# Each unit, its seconds, and from where on a value would print as 60.0 (24.0) of it, which is 1.0 of the next.
+_TIME_UNITS = (("s", 1, 59.95), ("min", 60, 59.95 * 60), ("h", 3600, 23.95 * 3600), ("days", 86_400, math.inf))
 
 
 def format_count(number: int, noun: str) -> str:
-    """Write how many there are of something.
-
-    Parameters
-    ----------
-    number : int
-        How many.
-    noun : str
-        One of them.
-
-    Returns
-    -------
-    str
-        The number with commas, and the noun in the plural unless there is one.
+    """Write how many there are of something, with commas, and the noun in the plural unless there is one.
 
     Examples
     --------
@@ -46,97 +28,34 @@ def format_count(number: int, noun: str) -> str:
 
 
 def format_nbytes(nbytes: float) -> str:
-    """Write a number of bytes in decimal units, as drives and networks are sold.
-
-    Parameters
-    ----------
-    nbytes : float
-        Bytes, at least 0.
-
-    Returns
-    -------
-    str
-        One digit after the point; none for plain bytes.
+    """Write a number of bytes, at least 0, in decimal units, as drives and networks are sold.
 
     Examples
     --------
     >>> format_nbytes(512), format_nbytes(64_000_000), format_nbytes(35e15)
     ('512 B', '64.0 MB', '35.0 PB')
     """
-    unit, scale = 0, 1
     # A value that would print as 1000.0 of one unit is 1.0 of the next.
-    while nbytes >= 999.95 * scale and unit < len(_BYTE_UNITS) - 1:
-        unit, scale = unit + 1, scale * 1000
-    return f"{nbytes:,.0f} B" if unit == 0 else f"{nbytes / scale:,.1f} {_BYTE_UNITS[unit]}"
+    power = sum(nbytes >= 999.95 * 1000**n for n in range(len(_BYTE_UNITS) - 1))
+    return f"{nbytes:,.0f} B" if power == 0 else f"{nbytes / 1000**power:,.1f} {_BYTE_UNITS[power]}"
 
 
 def format_seconds(seconds: float) -> str:
-    """Write a duration with a unit that suits its size.
-
-    Parameters
-    ----------
-    seconds : float
-        Seconds, at least 0.
-
-    Returns
-    -------
-    str
-        Two or three significant digits, in ms, s, minutes, hours, days or years.
+    """Write a duration, at least 0 s, with a unit that suits its size, to two or three significant digits.
 
     Examples
     --------
-    >>> format_seconds(0.052), format_seconds(2.5), format_seconds(90), format_seconds(35e6)
-    ('52 ms', '2.5 s', '1.5 min', '1.1 years')
+    >>> format_seconds(0.052), format_seconds(2.5), format_seconds(90), format_seconds(1e6)
+    ('52 ms', '2.5 s', '1.5 min', '11.6 days')
     """
     if seconds < 0.9995:
         return f"{seconds * 1000:.3g} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"
-    # A value that would print as 60.0 s is 1.0 min.
-    unit, scale = next((unit, scale) for unit, scale, count in _TIME_UNITS if seconds < (count - 0.05) * scale)
+    unit, scale = next((unit, scale) for unit, scale, limit in _TIME_UNITS if seconds < limit)
     return f"{seconds / scale:,.1f} {unit}"
 
 
-def format_usd(usd: float) -> str:
-    """Write an amount of dollars: in cents and fractions of a cent where it is small.
-
-    Parameters
-    ----------
-    usd : float
-        US dollars, at least 0.
-
-    Returns
-    -------
-    str
-        Two decimals from a cent on, two significant digits below.
-
-    Examples
-    --------
-    >>> format_usd(718_000), format_usd(0.5), format_usd(8e-05), format_usd(0)
-    ('$718,000.00', '$0.50', '$0.00008', '$0.00')
-    """
-    if usd == 0 or usd >= 0.01:
-        return f"${usd:,.2f}"
-    digits = 1 - math.floor(math.log10(usd))
-    return f"${usd:.{digits}f}".rstrip("0")
-
-
 def is_integer(value: object) -> bool:
-    """Say whether a value is an integer, of Python or NumPy, and not a truth value.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-
-    Examples
-    --------
-    >>> is_integer(3), is_integer(True), is_integer(3.0)
-    (True, False, False)
-    """
+    """Say whether a value is an integer, of Python or NumPy, and not a truth value."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 

@@ -1,4 +1,4 @@
-"""FRONT figures."""
+"""Draw which chunks of an array a selection touches (lessons 00 and 03)."""
 
 from helpers.figures.chunks import draw_chunks
 

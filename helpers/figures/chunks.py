@@ -68,9 +68,6 @@ def draw_chunks(
     ax.set_yticks(np.arange(0, shape[0] + 1, chunks[0]) - 0.5, labels=[])
     ax.grid(color="black", linewidth=0.5)
     ax.tick_params(length=0)
-    ax.set_title(f"{title}\n{plan.chunks} of {_count(shape, chunks)} chunks".strip(), fontsize=9)
+    of_all = plan_read(shape, "u1", chunks, ...).chunks
+    ax.set_title(f"{title}\n{plan.chunks} of {of_all} chunks".strip(), fontsize=9)
     return plan.chunks
-
-
-def _count(shape: tuple[int, int], chunks: tuple[int, int]) -> int:
-    return plan_read(shape, "u1", chunks, ...).chunks

@@ -1,4 +1,4 @@
-"""Tests of helpers.figures."""
+"""Tests of helpers.figures.chunks."""
 
 from __future__ import annotations
 
