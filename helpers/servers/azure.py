@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import re
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,6 @@ from helpers.servers.programs import guarded_program
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from helpers.servers.programs import GuardedProgram
 
 __all__ = ["ACCOUNT", "ACCOUNT_KEY", "AZURITE_MISSING", "AzureServer", "azure_program", "azure_server"]
 
@@ -32,7 +28,7 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 OPTIONS = ("--blobPort", "0", "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry")
 BUSY = b"<Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>"
-LISTENS = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
+LISTENS = r"successfully listens on http://127\.0\.0\.1:(\d+)"
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 HOST = "127.0.0.1"
 PATIENCE_S = 60
@@ -61,6 +57,11 @@ def azure_program(path: str | None = None) -> Path | None:
 class AzureServer(CountingProxy):
     """An Azure Blob Storage that runs on this machine; made by `azure_server`.
 
+    Parameters
+    ----------
+    port : int
+        Where Azurite listens, behind the proxy.
+
     Attributes
     ----------
     account : str
@@ -70,8 +71,8 @@ class AzureServer(CountingProxy):
 
     account = ACCOUNT
 
-    def __init__(self, port: int, *, latency_s: float = 0, bandwidth_Bps: float | None = None) -> None:  # noqa: N803
-        super().__init__(_way_to(port), latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, kind_of=_kind, busy=BUSY)
+    def __init__(self, port: int) -> None:
+        super().__init__(_way_to(port), kind_of=_kind, busy=BUSY)
         self._behind = f"http://{HOST}:{port}/{ACCOUNT}"
 
     def create_container(self, name: str, *, public: bool = False) -> None:
@@ -102,17 +103,12 @@ class AzureServer(CountingProxy):
 
 
 @contextlib.contextmanager
-def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) -> Iterator[AzureServer]:  # noqa: N803
+def azure_server() -> Iterator[AzureServer]:
     """Run an Azure Blob Storage for as long as a `with` block lasts.
 
     It is Azurite, Microsoft's own emulator, on a free port of this machine. It begins without containers and
     keeps nothing. In the block the environment holds the account for it and its address: obstore and adlfs find
     it by the name of a container and of the account, here and in processes started in the block.
-
-    Parameters
-    ----------
-    latency_s, bandwidth_Bps
-        As for `CountingProxy`.
 
     Yields
     ------
@@ -121,8 +117,6 @@ def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) ->
 
     Raises
     ------
-    TypeError, ValueError
-        As `CountingProxy` does.
     RuntimeError
         If there is no Azurite on this machine, or it does not start.
 
@@ -152,21 +146,12 @@ def azure_server(*, latency_s: float = 0, bandwidth_Bps: float | None = None) ->
         raise RuntimeError(AZURITE_MISSING)
     with closed_at_exit() as stack:
         stack.enter_context(cloud_environment("AZUR", {}))  # Azurite looks into it, too
-        port = _port_when_it_listens(stack.enter_context(guarded_program(program, OPTIONS)))
-        server = AzureServer(port, latency_s=latency_s, bandwidth_Bps=bandwidth_Bps)
+        azurite = stack.enter_context(guarded_program(program, OPTIONS))
+        server = AzureServer(int(azurite.wait_until_it_says(LISTENS, within_s=PATIENCE_S)[1]))
         server.endpoint = f"{stack.enter_context(http_server(server))}/{ACCOUNT}"
         stack.callback(server.reset)
         stack.enter_context(cloud_environment("AZUR", _environment(server.endpoint)))
         yield server
-
-
-def _port_when_it_listens(azurite: GuardedProgram) -> int:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := LISTENS.search(azurite.said())):
-        if azurite.ended(within_s=0.02) or time.monotonic() > deadline:
-            msg = f"Azurite does not listen. It says:\n{azurite.said()}"
-            raise RuntimeError(msg)
-    return int(found[1])
 
 
 def _environment(endpoint: str) -> dict[str, str]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import math
 import threading
-import time
-from collections import Counter
 from typing import TYPE_CHECKING, Literal, get_args
 
+from werkzeug.wrappers import Response
+
 from helpers.data import LISTING, FeedFile, write_listing
-from helpers.servers.http import http_server
-from helpers.units import format_count, require_number
+from helpers.servers.http import CountingProxy, http_server
+from helpers.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,15 +22,17 @@ __all__ = ["Fault", "FeedServer", "feed_server"]
 
 type Fault = Literal["late", "missing", "truncated", "503", "hang up"]
 
+FAULT = "helpers.fault"
 
-class FeedServer:
+
+class FeedServer(CountingProxy):
     """A provider that runs on this machine; made by `feed_server`.
+
+    Its requests are GET for a file and LIST for the listing or a folder.
 
     Parameters
     ----------
-    source : iterable of (str, bytes)
-        As for `feed_server`.
-    latency_s : float, default 0
+    source, latency_s
         As for `feed_server`.
 
     Attributes
@@ -41,16 +42,14 @@ class FeedServer:
     """
 
     def __init__(self, source: Iterable[tuple[str, bytes]], *, latency_s: float = 0) -> None:
-        require_number("latency_s", latency_s, ok=lambda x: 0 <= x < math.inf, allowed="finite, 0 or more")
+        super().__init__(self._answer, latency_s=latency_s, kind_of=self._kind)
         self.url = ""
-        self._latency_s = latency_s
-        self._lock = threading.RLock()
+        self._changes = threading.RLock()
         self._to_come = iter(source)
         self._catalogue: dict[str, tuple[FeedFile, bytes]] = {}
         self._late: dict[str, bytes | None] = {}  # with what has come of it so far
-        self._faults: dict[str, Iterator[Fault]] = {}
-        self._asked: list[tuple[str, str]] = []
-        self._nbytes: Counter[str] = Counter()
+        self._injected: dict[str, Iterator[Fault]] = {}
+        self._asked: list[str] = []
 
     def __repr__(self) -> str:  # no port: it differs each time
         return f"FeedServer({format_count(len(self.published), 'file')})"
@@ -58,32 +57,21 @@ class FeedServer:
     @property
     def published(self) -> list[str]:
         """The paths that the listing names now, sorted: without late files, with missing ones."""
-        with self._lock:
+        with self._changes:
             return sorted(self._catalogue)
-
-    @property
-    def requests(self) -> dict[str, int]:
-        """Requests since the last `reset`: GET for a file, LIST for the listing or a folder; failed ones included."""
-        with self._lock:
-            return dict(sorted(Counter(kind for kind, _ in self._asked).items()))
-
-    @property
-    def nbytes(self) -> dict[str, int]:
-        """Bytes that the answers of each kind carried since the last `reset`, no headers."""
-        return {kind: self._nbytes[kind] for kind in self.requests}
 
     @property
     def asked(self) -> list[str]:
         """The path of each request since the last `reset`, in the order of their arrival."""
-        with self._lock:
-            return [path for _, path in self._asked]
+        with self._changes:
+            return list(self._asked)
 
     def reset(self) -> None:
         """Count from zero again, and break no answers any more. Late files stay late."""
-        with self._lock:
+        super().reset()
+        with self._changes:
             self._asked.clear()
-            self._nbytes.clear()
-            self._faults.clear()
+            self._injected.clear()
 
     def publish(self, count: int = 1) -> list[str]:
         """Let time go on: the next files appear.
@@ -98,7 +86,7 @@ class FeedServer:
         list of str
             What is new or another version: fewer than `count` if files are late or none are left.
         """
-        with self._lock:
+        with self._changes:
             return [path for path, data in itertools.islice(self._to_come, count) if self._add(path, data)]
 
     def inject_fault(self, path: str, how: Fault, *, times: int | None = 1) -> None:
@@ -124,13 +112,13 @@ class FeedServer:
         if how not in (known := get_args(Fault.__value__)):
             msg = f"how is {how!r}: the faults of a provider are {', '.join(map(repr, known))}"
             raise ValueError(msg)
-        with self._lock:
+        with self._changes:
             if how == "late":
                 held = self._catalogue.pop(path, None)
                 self._late.setdefault(path, held[1] if held else None)
             else:
                 faults = itertools.repeat(how) if times is None else itertools.repeat(how, times)
-                self._faults[path] = itertools.chain(self._faults.get(path, ()), faults)
+                self._injected[path] = itertools.chain(self._injected.get(path, ()), faults)
 
     def deliver(self, path: str) -> bool:
         """Keep a late file back no longer.
@@ -150,7 +138,7 @@ class FeedServer:
         KeyError
             If it is not late.
         """
-        with self._lock:
+        with self._changes:
             data = self._late.pop(path)
             return data is not None and self._add(path, data)
 
@@ -169,7 +157,7 @@ class FeedServer:
         ValueError
             If there is no such file.
         """
-        with self._lock:
+        with self._changes:
             if path not in self._catalogue and self._late.get(path) is None:
                 msg = f"{path!r} has not been published, so there is nothing to replace. Publish it first."
                 raise ValueError(msg)
@@ -177,26 +165,31 @@ class FeedServer:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, as WSGI has it."""
-        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace").strip("/")
-        with self._lock:
-            is_file, body = path in self._catalogue, self._body(path)
-            kind = environ["REQUEST_METHOD"] if is_file or body is None else "LIST"
-            self._asked.append((kind, path))
-            how = next(self._faults.get(path, iter(())), None)
-        time.sleep(self._latency_s)
-        if how in {"503", "missing"} or body is None:
-            status = "503 Service Unavailable" if how == "503" else "404 Not Found"
-            start_response(status, [("Content-Length", "0")])
-            return []
-        sent = body[: len(body) // 2] if how in {"truncated", "hang up"} else body
-        length = len(body if how == "hang up" else sent)
-        content_type = "application/octet-stream" if is_file else "text/plain; charset=utf-8"
-        start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(length))])
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return []
-        with self._lock:
-            self._nbytes[kind] += len(sent)
-        return _then_hang_up(sent) if how == "hang up" else [sent]
+        path = _path(environ)
+        with self._changes:
+            self._asked.append(path)
+            environ[FAULT] = next(self._injected.get(path, iter(())), None)
+        content = super().__call__(environ, start_response)
+        return _half(content) if environ[FAULT] == "hang up" else content
+
+    def _kind(self, environ: WSGIEnvironment) -> str:
+        path = _path(environ)
+        with self._changes:
+            lists = path not in self._catalogue and self._body(path) is not None
+        return "LIST" if lists else str(environ["REQUEST_METHOD"])
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request behind the proxy, as WSGI has it."""
+        with self._changes:
+            body = self._body(_path(environ))
+        how = environ[FAULT]
+        if body is None or how in {"503", "missing"}:
+            return Response(status="503 Service Unavailable" if how == "503" else "404 Not Found")(
+                environ, start_response
+            )
+        body = body[: len(body) // 2] if how == "truncated" else body
+        content_type = "application/octet-stream" if self._kind(environ) != "LIST" else "text/plain; charset=utf-8"
+        return Response(body, content_type=content_type)(environ, start_response)
 
     def _body(self, path: str) -> bytes | None:
         """Return a file, the listing, or the names in a folder (folders with a slash); None if none is there."""
@@ -219,10 +212,16 @@ class FeedServer:
         return True
 
 
-def _then_hang_up(sent: bytes) -> Iterator[bytes]:
-    yield sent
-    msg = "hung up, as told"
-    raise ConnectionAbortedError(msg)
+def _path(environ: WSGIEnvironment) -> str:
+    """Return the path of a request, decoded."""
+    return str(environ["PATH_INFO"]).encode("latin-1").decode(errors="replace").strip("/")
+
+
+def _half(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Break off in the middle of an answer."""
+    whole = b"".join(content)
+    yield whole[: len(whole) // 2]
+    raise ConnectionAbortedError
 
 
 @contextlib.contextmanager

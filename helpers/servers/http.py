@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
 
 from helpers.units import require_number
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["HEADERS", "Break", "CountingProxy", "closed_at_exit", "cloud_environment", "error_summary", "http_server"]
 
 type Break = Literal["503", "hang"]
-type _Answer = tuple[str, list[tuple[str, str]], bytes]
 
 HOST = "127.0.0.1"
 HEADERS = "helpers.headers"
@@ -178,8 +178,7 @@ class CountingProxy:
         self.endpoint = ""
         self._app, self._kind_of = app, kind_of
         self._latency_s, self._bandwidth_Bps = latency_s, bandwidth_Bps
-        headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(busy)))]
-        self._busy: _Answer = ("503 Slow Down", headers, busy)
+        self._busy = Response(busy, "503 Slow Down", content_type="application/xml")
         self._lock = threading.Lock()
         self._free_at = 0.0
         self._requests: Counter[str] = Counter()
@@ -255,13 +254,15 @@ class CountingProxy:
         if len(body) < nbytes:  # the client is gone
             _hang_up(environ)
         environ["wsgi.input"] = io.BytesIO(body)
-        status, headers, content = self._busy if fault == "503" else _ask(self._app, environ)
+        app = self._busy if fault == "503" else self._app
+        parts, status, headers = run_wsgi_app(app, environ, buffered=True)
+        content = b"".join(parts)
         if status.startswith("2"):
             nbytes += len(content)
             with self._lock:
                 self._nbytes[kind] += nbytes
         time.sleep(max(0, self._arrives(began, nbytes=nbytes) - time.monotonic()))
-        start_response(status, headers)
+        start_response(status, list(headers))
         return [content]
 
     def _account(self, kind: str) -> tuple[Break | None, threading.Event]:
@@ -279,11 +280,6 @@ class CountingProxy:
         with self._lock:
             self._free_at = max(self._free_at, arrives) + nbytes / self._bandwidth_Bps
             return self._free_at
-
-
-def _ask(app: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
-    parts, status, headers = run_wsgi_app(app, environ, buffered=True)
-    return status, list(headers), b"".join(parts)
 
 
 def _hang_up(environ: WSGIEnvironment) -> NoReturn:

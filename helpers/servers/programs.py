@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import selectors
 import signal
 import subprocess
 import tempfile
+import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,33 @@ class GuardedProgram:
     def said(self) -> str:
         """Return what the program printed so far, errors included."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_it_says(self, pattern: str, *, within_s: float) -> re.Match[str]:
+        """Wait for what a program prints when it is ready.
+
+        Parameters
+        ----------
+        pattern : str
+            A regular expression, with ``^`` at the start of each line.
+        within_s : float
+            Seconds to wait at most.
+
+        Returns
+        -------
+        re.Match
+            Where it was found.
+
+        Raises
+        ------
+        RuntimeError
+            If the program ends, or time is over; the message is what it printed instead.
+        """
+        deadline = time.monotonic() + within_s
+        while not (found := re.search(pattern, self.said(), re.MULTILINE)):
+            if self.ended(within_s=0.005) or time.monotonic() > deadline:
+                msg = f"the server did not get ready within {within_s} s. It says:\n{self.said()}"
+                raise RuntimeError(msg)
+        return found
 
 
 @contextlib.contextmanager

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
+import re
 import select
 import shutil
 import socket
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.servers.programs import GuardedProgram, guarded_program
+from helpers.servers.programs import guarded_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ __all__ = ["REDIS_MISSING", "RedisServer", "redis_program", "redis_server", "red
 HOST = "127.0.0.1"
 PATIENCE_S = 30
 ATTEMPTS = 5
+READY = r"^(\d+):M .*Ready to accept connections"  # with the number of the process
 REDIS_MISSING = (
     "No Redis server was found: the lessons that stream (10 and 11) need one, all others do not. Install one "
     "with `apt install redis-server`, `brew install redis` or `conda install -c conda-forge redis-server`."
@@ -139,75 +139,33 @@ def redis_server(
             msg = f"`{' '.join(limits)}` needs a real Redis: the stand-in has no limit of memory. {REDIS_MISSING}"
             raise RuntimeError(msg)
         else:
-            try:
-                chosen = stack.enter_context(redis_stand_in(port))
-            except OSError as error:
-                raise _port_error(port, error) from None
+            chosen = stack.enter_context(redis_stand_in(port))
             yield RedisServer(f"redis://{HOST}:{chosen}", chosen, None)
 
 
 def _started(stack: contextlib.ExitStack, program: Path, port: int, limits: list[str]) -> RedisServer:
-    """Return a server that answers; `stack` ends it. A free port can be taken the next moment: try again."""
-    for attempt in range(1, ATTEMPTS + 1):
+    """Return a server that is ready; `stack` ends it. A free port can be taken the next moment: try again."""
+    for _ in range(1 if port else ATTEMPTS):
         chosen = port or _free_port()
         options = ["--port", str(chosen), "--bind", HOST, "--protected-mode", "yes", "--save", "", "--appendonly", "no"]
         with contextlib.ExitStack() as running:
             guarded = running.enter_context(guarded_program(program, [*options, *limits]))
             try:
-                pid = _pid_when_it_answers(guarded, chosen)
-            except OSError as error:
-                if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS:
+                ready = guarded.wait_until_it_says(READY, within_s=PATIENCE_S)
+            except RuntimeError as error:
+                if not (why := re.search("bind: (.*)", str(error))):
                     raise
+                msg = f"Redis cannot listen on port {chosen} ({why[1]}). Choose another, or 0 for a free one"
                 continue
             stack.push(running.pop_all())
-            return RedisServer(f"redis://{HOST}:{chosen}", chosen, pid)
-    raise AssertionError
-
-
-def _pid_when_it_answers(guarded: GuardedProgram, port: int) -> int:
-    """Return the server's pid as soon as it, and no other server on that port, answers."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not guarded.ended(within_s=0.005):
-        pid = _pid_if_ours(guarded.folder, port)
-        if pid is not None:
-            return pid
-        if time.monotonic() > deadline:
-            msg = f"the Redis server does not answer on port {port} after {PATIENCE_S} s. It says:\n{guarded.said()}"
-            raise RuntimeError(msg)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Redis does
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise _port_error(port, error) from None
-    msg = f"the Redis server ended instead of listening on port {port}. It says:\n{guarded.said()}"
-    raise RuntimeError(msg)
-
-
-def _pid_if_ours(folder: Path, port: int) -> int | None:
-    """Return the pid of the Redis that answers on the port, None unless `folder` is where it runs."""
-    import redis  # here, since `python -m helpers.servers` does without
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    once = Retry(NoBackoff(), 0)
-    with redis.Redis(HOST, port, socket_timeout=1, socket_connect_timeout=1, retry=once, protocol=2) as client:
-        try:
-            ours = client.config_get("dir")["dir"] == str(folder)
-            return int(client.info("server")["process_id"]) if ours else None
-        except redis.RedisError:
-            return None
+            return RedisServer(f"redis://{HOST}:{chosen}", chosen, int(ready[1]))
+    raise OSError(msg)
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _port_error(port: int, error: OSError) -> OSError:
-    msg = f"Redis cannot listen on port {port} of this machine ({error.strerror}). Choose another, or 0 for a free one"
-    return OSError(error.errno, msg)
 
 
 @contextlib.contextmanager

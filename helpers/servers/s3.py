@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
 from werkzeug.datastructures import EnvironHeaders
+from werkzeug.wrappers import Response
 
 from helpers.servers.http import CountingProxy, closed_at_exit, cloud_environment, http_server
 
@@ -91,10 +92,9 @@ class S3Server(CountingProxy):
         """Answer a request behind the proxy, as WSGI has it."""
         code = self._refusal(environ)
         if code:
-            content = f"<Error><Code>{code}</Code><Message>{REFUSALS[code]}</Message></Error>".encode()
-            status = "400 Bad Request" if code == "InvalidRequest" else "403 Forbidden"
-            start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(content)))])
-            return [b"" if environ["REQUEST_METHOD"] == "HEAD" else content]
+            content = f"<Error><Code>{code}</Code><Message>{REFUSALS[code]}</Message></Error>"
+            status = 400 if code == "InvalidRequest" else 403
+            return Response(content, status, content_type="application/xml")(environ, start_response)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._owner
         environ.setdefault("HTTP_AUTHORIZATION", "passed the gate")
         with _moto:
@@ -126,11 +126,8 @@ class S3Server(CountingProxy):
         from moto.s3.models import FakeKey, FakeMultipart, s3_backends
 
         with _moto:
-            for model in (FakeMultipart, FakeKey):
-                tracked = vars(model)["instances_tracked"]
-                mine = [each for each in tracked if each.account_id == self._owner]
-                tracked[:] = [each for each in tracked if each.account_id != self._owner]
-                for each in mine:
+            for each in (*vars(FakeMultipart)["instances_tracked"], *vars(FakeKey)["instances_tracked"]):
+                if each.account_id == self._owner:
                     each.dispose()
             s3_backends.pop(self._owner, None)
             self._buckets.clear()

@@ -268,7 +268,7 @@ def test_an_azurite_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch
     """What the program printed is in the error."""
     program = make_program(tmp_path, "azurite-blob", "echo 'Exit due to unhandled error: no memory' >&2; exit 1")
     monkeypatch.setattr(module, "azure_program", lambda: program)
-    with pytest.raises(RuntimeError, match=r"Azurite does not listen(.|\n)*no memory"), azure_server():
+    with pytest.raises(RuntimeError, match=r"did not get ready(.|\n)*no memory"), azure_server():
         pass
 
 
