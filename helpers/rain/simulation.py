@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from helpers.rain.codec import encode
-from helpers.rain.format import LAST, LAT, LON, RELIABLE_DEG, SCALE, file_path, make_dataset, nominal_time
-from helpers.units import require_number
+from helpers.rain.codec import encode, make_dataset
+from helpers.rain.format import LAST, LAT, LON, RELIABLE_DEG, SCALE, file_path, nominal_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate", "simulated_files"]
 
-_EPOCH = np.datetime64("2000-01-01", "s")
 _CELL_DEG = 0.25
-_BIRTH_H, _LIFE_H = 24, 48
 _FAINTEST, _STRONGEST = 0.1, 120  # mm/h: what is fainter is dry
 _INFRARED, _SPARSE = 50, 100  # as the format numbers its sources
 # Sources are told apart by half degrees: rows by their latitude, columns in 65536ths of a turn.
@@ -99,7 +96,7 @@ def simulate(time: Time, *, seed: int) -> xr.Dataset:
     'helpers.rain.simulate with seed 7, not an observation'
     """
     step = nominal_time(time)
-    hour = int((step - _EPOCH) / np.timedelta64(1, "h"))
+    hour = int((step - np.datetime64("2000-01-01")) / np.timedelta64(1, "h"))
     rain, sources = _rain(hour, seed), _sources(hour, seed)
     infrared = sources == 50
     error = np.sqrt(rain) * np.where(infrared, np.float32(0.8), np.float32(0.5)) + np.float32(0.1) * rain
@@ -126,10 +123,9 @@ def _rain(hour: int, seed: int) -> Floats:
     wet = np.zeros((LAT.size, LON.size), "f4")
     wind = 0.6 * np.clip((np.abs(LAT) - 12) / 28, 0, 1) - 0.2  # degrees east an hour
     climate = _climate(hour // 24)
-    newest = hour // _BIRTH_H
-    for number in range(newest - _LIFE_H // _BIRTH_H + 1, newest + 1):
-        age = hour - number * _BIRTH_H
-        weakness = (1 - 2 * age / _LIFE_H) ** 2
+    for number in (hour // 24 - 1, hour // 24):
+        age = hour - number * 24
+        weakness = (1 - age / 24) ** 2
         moved = np.rint(wind * age / _CELL_DEG).astype(int)
         columns = (np.arange(LON.size) - moved[:, None]) % LON.size
         field = np.take_along_axis(_field(number, seed), columns, axis=1)
@@ -238,7 +234,7 @@ def simulated_files(
     Raises
     ------
     ValueError
-        If `start` is not a step of 3B42RT or `hours` no multiple of 3: at once, before the first file is asked for.
+        If `start` is not a step of 3B42RT: at once, before the first file is asked for.
 
     Notes
     -----
@@ -253,6 +249,5 @@ def simulated_files(
     3B42RT/2012/11/3B42RT.2012110706.7.bin.gz algorithm_ID=3B42RT
     """
     first = nominal_time(start)
-    require_number("hours", hours, ok=lambda x: x > 0 and x % 3 == 0, allowed="a multiple of 3, above 0")
     times = np.arange(first, LAST + np.timedelta64(1, "s"), np.timedelta64(hours, "h"))[:steps]
     return ((file_path(time), encode(simulate(time, seed=seed))) for time in times)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.rain import FIELDS, Header, make_dataset
+from helpers.rain.codec import make_dataset
+from helpers.rain.format import FIELDS, Header
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,12 +34,12 @@ def plain_file(header: Header = SMALL, *, seed: int = 0) -> bytes:
     """Fill a file with any numbers at all, as its header says they are stored."""
     rng = np.random.default_rng(seed)
     stored = []
-    for name in header.names:
+    for name in FIELDS:
         numbers = rng.integers(-(2 ** (8 * FIELDS[name].dtype.itemsize - 1)), 0, header.shape)
         numbers = np.where(rng.random(header.shape) < 0.6, ~numbers, numbers)
         if name != "source":
             numbers[rng.random(header.shape) < 0.1] = -31999
-        stored.append(numbers.astype(header.dtype(name)).tobytes())
+        stored.append(numbers.astype(FIELDS[name].dtype).tobytes())
     return bytes(header) + b"".join(stored)
 
 
@@ -46,7 +47,6 @@ def plainly_decoded(raw: bytes, *, unreliable: str) -> dict[str, Any]:
     """Decode a plain file in another way, and from other keys of its header than `helpers.rain` starts from."""
     keys = dict(word.split("=") for word in raw[:2880].decode().split())
     columns, rows = map(int, re.findall(r"\)x(\d+)x(\d+)", keys["file_byte_length"])[0])
-    order = {"big_endian": ">", "little_endian": "<"}[keys["byte_order"]]
     corners = [keys[f"{which}_box_center"].split(",") for which in ("first", "last")]
     (north, west), (south, east) = ((_signed(lat, "N"), _signed(lon, "E")) for lat, lon in corners)
     decoded: dict[str, Any] = {
@@ -59,7 +59,7 @@ def plainly_decoded(raw: bytes, *, unreliable: str) -> dict[str, Any]:
         *(keys[f"variable_{key}"].split(",") for key in ("name", "type", "scale")), strict=True
     ):
         end = place + rows * columns * int(kind[-1])
-        numbers = np.frombuffer(raw[place:end], f"{order}i{kind[-1]}").astype("i8").reshape(rows, columns)
+        numbers = np.frombuffer(raw[place:end], f">i{kind[-1]}").astype("i8").reshape(rows, columns)
         place = end
         decoded[name] = numbers if name == "source" else _rain(numbers, int(scale), decoded["lat"], unreliable)
     assert place == len(raw)
