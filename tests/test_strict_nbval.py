@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
-from helpers.servers import azure_program
+from helpers.servers import AZURITE_MISSING, azure_program
 from tests.notebooks import notebook_of
-from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE
+from tools.canonical import IGNORE_OUTPUT, NEEDS_AZURITE, SOURCES_KEY, sources_digest
 from tools.render import render
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def compare(notebooks: dict[str, NotebookNode], folder: Path, *, how: str = "--n
         nbformat.write(notebooks[name], path)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "-p", "tools.strict_nbval"]
     command += [f"--rootdir={folder}", "-p", "no:cacheprovider"]
-    command += [how, "--nbval-current-env", "--nbval-cell-timeout=5"]
+    command += [how, "--nbval-current-env", "--nbval-cell-timeout=3"]
     temporary = folder / "temporary"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
@@ -57,48 +57,41 @@ def compare(notebooks: dict[str, NotebookNode], folder: Path, *, how: str = "--n
     return Compared(ran.stdout, failed)
 
 
-def changed(rendered: NotebookNode, **parts: object) -> NotebookNode:
-    """Return a rendered notebook whose first cell has other parts."""
-    other = copy.deepcopy(rendered)
-    other.cells[0].update(parts)
-    return other
+def stored(source: str, text: str = "", **rest: Any) -> NotebookNode:
+    """Return a notebook of one cell as if it had been rendered, with this result."""
+    notebook = notebook_of(source, tags=rest.pop("tags", None))
+    result = new_output("execute_result", data={"text/plain": text}, execution_count=1)
+    notebook.cells[0].update({"execution_count": 1, "outputs": [result] if text else []} | rest)
+    notebook.metadata["zarr_notebooks"] = {SOURCES_KEY: sources_digest(notebook)}
+    return notebook
 
 
 def test_what_is_stored_is_compared(tmp_path: Path) -> None:
     """What was rendered passes: values, prints, errors, addresses. What was changed since, hangs or dies does not."""
-    sources = ["x = 3; object()", "print('a'); print('b')", "1 / 0", "x;", "import time; time.time_ns()"]
-    tags = {2: "raises-exception", 4: IGNORE_OUTPUT}
-    number = render(notebook_of("199 + 1"), folder=tmp_path)
-    digit = copy.deepcopy(number.cells[0].outputs)
-    digit[0].data["text/plain"] = "201"
+    sources = ["x = 3; object()", "print('a'); print('b')", "1 / 0", "x;", "import time; time.time_ns()", *DISPLAYS]
     notebooks = {
-        "90_rendered": render(notebook_of(*sources, tags=tags), folder=tmp_path),
-        "91_display": render(notebook_of(*DISPLAYS), folder=tmp_path),
-        "92_digit": changed(number, outputs=digit),
-        "93_without_outputs": changed(number, outputs=[]),
-        "94_never_run": changed(number, execution_count=None),
-        "95_hangs": changed(number, source="while True: pass"),
-        "96_dies": changed(number, source="import os; os._exit(1)"),
+        "90_rendered": render(notebook_of(*sources, tags={2: "raises-exception", 4: IGNORE_OUTPUT}), folder=tmp_path),
+        "92_digit": stored("199 + 1", "201"),
+        "93_edited": stored("199 + 1", "200"),
+        "94_never_run": stored("199 + 1", "200", execution_count=None),
+        "95_hangs": stored("while True: pass"),
+        "96_dies": stored("import os; os._exit(1)"),
     }
+    notebooks["93_edited"].cells[0].source = "200 + 1"
     if azure_program() is not None:  # there, a cell that needs it is one as any other
-        notebooks["89_azurite"] = render(notebook_of("2 + 2", tags={0: NEEDS_AZURITE}), folder=tmp_path)
-        notebooks["97_azurite"] = changed(notebooks["89_azurite"], outputs=digit)
-    assert [output.data["text/plain"] for output in notebooks["91_display"].cells[1].outputs] == ["2"]
+        notebooks["97_azurite"] = stored("2 + 2", "5", tags={0: NEEDS_AZURITE})
+    assert [output.data["text/plain"] for output in notebooks["90_rendered"].cells[6].outputs] == ["2"]
     ran = compare(notebooks, tmp_path)
     assert ran.failed == {name for name in notebooks if name > "92"}, ran.said
     assert all(f"make render NB={each}" in ran.said for each in (92, 93, 94))
-    assert "Timeout of 5 seconds" in ran.said
+    assert "Timeout of 3 seconds" in ran.said
     assert "the kernel died while it ran this cell" in ran.said  # found long before a timeout of 90 seconds
 
 
 def test_without_azurite_a_cell_must_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is stored comes from a machine that has it; on another one sentence is right, and nothing else."""
-    notebooks = {}
-    for name, says in {"91_sentence": "AZURITE_MISSING", "92_number": "4"}.items():
-        source = f"from helpers.servers import AZURITE_MISSING\n{says}"
-        notebooks[name] = render(notebook_of(source), folder=tmp_path)
-        notebooks[name].cells[0].outputs[0].data["text/plain"] = "4"
-        notebooks[name].cells[0].metadata["tags"] = [NEEDS_AZURITE]
+    sources = {"91_sentence": repr(AZURITE_MISSING), "92_number": "4"}
+    notebooks = {name: stored(source, "4", tags={0: NEEDS_AZURITE}) for name, source in sources.items()}
     monkeypatch.setenv("PATH", str(tmp_path))  # where no Node.js is
     assert compare(notebooks, tmp_path).failed == {"92_number"}
 

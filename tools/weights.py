@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import tomllib
 from collections import defaultdict
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -24,10 +24,8 @@ MEGABYTE = 1_000_000
 
 
 def nbytes(distribution: metadata.Distribution) -> int:
-    """Return what the files of an installed distribution take."""
-    paths = (Path(str(distribution.locate_file(file))) for file in distribution.files or ())
-    found = {path.resolve() for path in paths if path.is_file()}
-    return sum(path.stat().st_size for path in found)
+    """Return what the files of an installed distribution take, without what Python compiles from them."""
+    return sum(file.size or 0 for file in distribution.files or ())
 
 
 def needed(distribution: metadata.Distribution, extra: str = "") -> set[str]:
@@ -64,6 +62,7 @@ def imported_by_lessons() -> dict[str, set[str]]:
     return found
 
 
+@functools.cache
 def lessons_by_package() -> dict[str, set[str]]:
     """Return the numbers of the lessons that import something of each installed package."""
     owners = metadata.packages_distributions()
