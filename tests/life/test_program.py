@@ -16,20 +16,17 @@ import numpy as np
 import pytest
 
 from helpers import redis as redis_package
-from helpers import servers
 from helpers.life import ensure_life, place, program, random_grid, run, step
 from helpers.redis import DEFAULT_URL, RedisStore
 from helpers.servers import redis_server
 from helpers.stream import FrameReader, FrameWriter
 from tests.ports import free_port
-from tests.processes import runs, wait_for
+from tests.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
-
-    from helpers.servers import RedisServer
 
     type Grid = npt.NDArray[np.uint8]
 
@@ -57,11 +54,10 @@ class SlowWriter:
         self.costs_s = costs_s
         self.at: list[float] = []
 
-    def append(self, _: Grid, /) -> int:
+    def append(self, _: Grid, /) -> None:
         """Take a frame, and its time."""
         self.at.append(self.clock.now - 100)
         self.clock.sleep(self.costs_s[len(self.at) - 1])
-        return len(self.at)
 
 
 @pytest.fixture
@@ -72,14 +68,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def generations(grid: Grid, count: int) -> list[Grid]:
-    """Return a grid and those that follow it."""
-    grids = [grid]
-    while len(grids) < count:
-        grids.append(step(grids[-1]))
-    return grids
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, bool])
 def test_the_grid_comes_first_then_each_step(dtype: type[np.generic]) -> None:
     """So many frames in all, of uint8; the last is returned."""
@@ -87,7 +75,7 @@ def test_the_grid_comes_first_then_each_step(dtype: type[np.generic]) -> None:
     frames: list[Grid] = []
     last = run(frames, grid, steps=12)
     assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
-    assert np.array_equal(frames, generations(grid, 12))
+    assert np.array_equal(frames, [grid, *map(step, frames[:11])])
     assert last is frames[-1]
 
 
@@ -298,27 +286,19 @@ def streaming(url: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("none_runs")
-def test_a_stream_is_started_where_none_runs_and_ends_with_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_is_started_where_none_runs_and_ends_with_the_block() -> None:
     """On a machine without Redis or Life: both run, and both go."""
-    pids: list[int] = []
-
-    @contextmanager
-    def noting() -> Iterator[RedisServer]:
-        with redis_server() as server:
-            pids.append(server.pid or 0)
-            yield server
-
-    monkeypatch.setattr(servers, "redis_server", noting)
     with ensure_life() as reader:
+        url = reader.keys.url
         assert reader.shape == (128, 128)
         with closing(reader.follow()) as frames:
             first, second = islice(frames, 2)
         assert second.time > first.time
         assert 0 < int(second.sum()) < second.size
-    (pid,) = pids
-    wait_for(lambda: not runs(pid))
     with pytest.raises(ValueError, match="closed"):
         reader.latest()
+    with pytest.raises(ConnectionError), RedisStore(url) as store:
+        store.read_many(["zarr.json"])
 
 
 @pytest.mark.usefixtures("none_runs")
