@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
-import numpy as np
 import obstore
 import psutil
 import pytest
@@ -34,9 +33,9 @@ from helpers.servers import (
     s3_server,
 )
 from helpers.servers import azure as module
-from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive, zarr_array
+from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive
 from tests.processes import runs, wait_for
-from tests.servers.test_s3 import obstore_store as s3_store
+from tests.servers.test_s3 import by_obstore as s3_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,14 +94,6 @@ def azurites(parent: int) -> set[int]:
     return {child.pid for child in psutil.Process(parent).children(recursive=True) if child.name().startswith("node")}
 
 
-def test_a_server_is_found_through_the_environment(server: AzureServer) -> None:
-    """The names of container and account are all that obstore needs, adlfs needs the container."""
-    zarr.create_array(azure_store(), data=STEPS, chunks=(4, 3))
-    z = zarr.open_array("abfs://archive/steps", mode="r", storage_options=UNCACHED)
-    assert np.array_equal(np.asarray(z[:]), STEPS)
-    assert server.endpoint == os.environ["AZURE_STORAGE_ENDPOINT"]
-
-
 @needs_azurite
 def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process, no folder, no key; a real account is as it was."""
@@ -154,38 +145,17 @@ def test_an_archive_is_the_same_wherever_it_lies(server: AzureServer, tmp_path: 
     assert {"zarr.json", "chunked/c/4/0", "sharded/c/2/0", "inner/empty/zarr.json"} < set(wanted)
     with s3_server() as s3:
         s3.create_bucket("archive")
-        write_archive(s3_store(prefix="by-obstore"))
+        write_archive(s3_store("by-obstore"))
         write_archive(FsspecStore.from_url("s3://archive/by-s3fs"))
         write_archive(azure_store("by-obstore"))
         write_archive(adlfs_store("by-adlfs"))
-        stores: list[ObjectStore[Any]] = [s3_store(prefix=name) for name in ("by-obstore", "by-s3fs")]
+        stores: list[ObjectStore[Any]] = [s3_store(name) for name in ("by-obstore", "by-s3fs")]
         stores += [azure_store(name) for name in ("by-obstore", "by-adlfs")]
         assert all(bytes_of(store) == wanted for store in stores)
         assert all(reads_as_written(store) for store in stores)
         assert reads_as_written(FsspecStore.from_url("s3://archive/by-obstore", read_only=True))
         assert reads_as_written(adlfs_store("by-obstore", read_only=True), shards=False)
     assert server.requests["PUT"] >= 2 * len(wanted)
-
-
-@LEAVES_A_CONNECTION
-def test_adlfs_cannot_read_the_end_of_an_object(server: AzureServer) -> None:  # noqa: ARG001
-    """It asks for ``bytes=-68-…`` when it is to read the last 68 bytes, which is where a shard has its index."""
-    write_archive(azure_store())
-    group = zarr.open_group(adlfs_store(read_only=True), mode="r")
-    with pytest.raises(ValueError, match="Content-Range response header is missing or malformed"):
-        zarr_array(group, "sharded")[:]
-    gc.collect()
-    assert np.array_equal(np.asarray(zarr_array(zarr.open_group(azure_store(), mode="r"), "sharded")[:]), STEPS)
-
-
-@pytest.mark.parametrize(("options", "members"), [({}, []), (UNCACHED, ["steps"])])
-def test_adlfs_remembers_a_list_from_before(server: AzureServer, options: dict[str, bool], members: list[str]) -> None:  # noqa: ARG001
-    """What is written after it does not appear in it, unless it is told to remember none."""
-    group = zarr.open_group("abfs://archive/group", mode="w", storage_options=options)
-    assert list(group) == []
-    group.create_array("steps", data=STEPS)
-    assert list(group) == members
-    assert list(zarr.open_group(azure_store("group"), mode="r")) == ["steps"]
 
 
 def test_obstore_wants_to_hear_the_account() -> None:
@@ -228,16 +198,6 @@ def test_a_presigned_address_opens_one_object(server: AzureServer) -> None:  # n
     obstore.put(store, "key", b"value")
     with urlopen(obstore.sign(store, "GET", "key", timedelta(minutes=1))) as answer:
         assert answer.read() == b"value"
-
-
-def test_a_busy_server_is_asked_again(server: AzureServer) -> None:
-    """A client like obstore retries what was answered with 503, and nothing is lost."""
-    z = zarr.create_array(azure_store(), data=STEPS, chunks=(4, 3))
-    server.reset()
-    server.break_next("503", kind="PUT", nth=3)
-    z[:] = STEPS + 1
-    assert server.requests == {"PUT": 6}
-    assert np.array_equal(np.asarray(z[:]), STEPS + 1)
 
 
 @pytest.mark.parametrize("name", ["archive", "Archive", "a"])
@@ -305,14 +265,6 @@ def test_azurite_on_path_is_found_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert azure_program(str(tmp_path / "bin")) == installed
     on_path = make_program(tmp_path, "bin/azurite-blob")
     assert azure_program(str(tmp_path / "bin")) == on_path
-
-
-def test_a_machine_without_azurite_gets_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is found, and the sentence says what to do."""
-    monkeypatch.setattr(module, "NODE_MODULES", tmp_path)
-    assert azure_program(str(tmp_path)) is None
-    assert "`make azurite`" in AZURITE_MISSING
-    assert "Node.js" in AZURITE_MISSING
 
 
 def test_what_is_installed_is_pinned_and_names_no_registry() -> None:

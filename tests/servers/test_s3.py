@@ -11,10 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
+import icechunk
 import numpy as np
 import obstore
 import psutil
@@ -25,14 +26,22 @@ import zarr
 from obstore.store import S3Store
 from zarr.storage import FsspecStore, ObjectStore
 
-from helpers.servers import ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3Server, s3_server
-from tests.one_archive import STEPS, bytes_of, reads_as_written, write_archive
+from helpers.servers import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server, error_summary, s3_server
+from tests.one_archive import STEPS, bytes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from zarr.abc.store import Store
 
 ROOT = Path(__file__).parents[2]
+WRITERS, COMMITS = 4, 3
 NASTY = ["a b/c+d.json", "ü/é=1&x%41", "(0)/*'!~,;:@$"]
+RETRY_ONCE: Any = {
+    "max_retries": 1,
+    "retry_timeout": timedelta(seconds=30),
+    "backoff": {"init_backoff": timedelta(milliseconds=10), "max_backoff": timedelta(seconds=1), "base": 2},
+}
 READER = """
 import zarr
 from obstore.store import S3Store
@@ -63,14 +72,45 @@ def server() -> Iterator[S3Server]:
         yield running
 
 
-def obstore_store(bucket: str = "archive", prefix: str = "steps") -> ObjectStore[S3Store]:
+@pytest.fixture
+def written(server: S3Server) -> S3Server:
+    """Return the server with an array of five chunks."""
+    zarr.create_array(by_obstore(), data=STEPS, chunks=(4, 3))
+    server.reset()
+    return server
+
+
+def by_obstore(prefix: str = "steps", *, bucket: str = "archive", **options: Any) -> ObjectStore[S3Store]:
     """Return a zarr store through obstore."""
-    return ObjectStore(S3Store(bucket, prefix=prefix))
+    return ObjectStore(S3Store(bucket, prefix=prefix, **options))
+
+
+def by_s3fs(prefix: str = "steps", *, bucket: str = "archive", **options: Any) -> FsspecStore:
+    """Return a zarr store through s3fs."""
+    return FsspecStore.from_url(f"s3://{bucket}/{prefix}", storage_options=options)
+
+
+def impatient(timeout: str) -> Store:
+    """Return a zarr store through obstore that soon gives up; `client_options` replace AWS_ALLOW_HTTP, too."""
+    return by_obstore(client_options={"timeout": timeout, "allow_http": True}, retry_config=RETRY_ONCE)
+
+
+def open_array(store: Store) -> zarr.Array[Any]:
+    """Open the array for reading and writing, with one request if all goes well."""
+    return zarr.open_array(store, mode="r+", zarr_format=3)
+
+
+def opening(bucket: str = "archive", **options: Any) -> Callable[[], object]:
+    """Return what opens an array of a bucket through obstore."""
+    return lambda: open_array(by_obstore(bucket=bucket, **options))
+
+
+both = pytest.mark.parametrize("make", [by_obstore, by_s3fs])
 
 
 def test_a_server_is_found_through_the_environment(server: S3Server) -> None:
     """The name of a bucket is all that obstore and s3fs need."""
-    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
+    zarr.create_array(by_obstore(), data=STEPS, chunks=(4, 3))
     assert np.array_equal(np.asarray(zarr.open_array("s3://archive/steps", mode="r")[:]), STEPS)
     assert server.endpoint == os.environ["AWS_ENDPOINT_URL"]
 
@@ -82,7 +122,7 @@ def test_a_server_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None
     with s3_server() as server:
         server.create_bucket("archive")
         assert "AWS_PROFILE" not in os.environ
-        zarr.create_array(obstore_store(), data=STEPS)
+        zarr.create_array(by_obstore(), data=STEPS)
         zarr.open_array("s3://archive/steps", mode="r")
     assert os.environ["AWS_PROFILE"] == "real"
     assert "AWS_ACCESS_KEY_ID" not in os.environ
@@ -126,7 +166,7 @@ def test_large_objects_go_in_parts() -> None:
 
 def test_requests_are_counted_as_the_model_counts_them(server: S3Server) -> None:
     """One chunk is one GET through obstore, and its stored bytes."""
-    z = zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3), compressors=None)
+    z = zarr.create_array(by_obstore(), data=STEPS, chunks=(4, 3), compressors=None)
     server.reset()
     _ = z[:]
     assert (server.requests, server.nbytes) == ({"GET": 5}, {"GET": STEPS.nbytes})
@@ -143,31 +183,9 @@ def test_requests_are_counted_as_the_model_counts_them(server: S3Server) -> None
     assert server.requests == {"HEAD": 1, "LIST": 1}
 
 
-def test_s3fs_asks_for_the_size_of_each_object_first(server: S3Server) -> None:
-    """A whole chunk is a HEAD and a GET, two ways one after the other, unless it is told to read in one piece."""
-    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
-    twice = zarr.open_array("s3://archive/steps", mode="r", zarr_format=3)
-    once = zarr.open_array("s3://archive/steps", mode="r", zarr_format=3, storage_options={"max_concurrency": 1})
-    server.reset()
-    _ = twice[:]
-    assert server.requests == {"GET": 5, "HEAD": 5}
-    server.reset()
-    _ = once[:]
-    assert server.requests == {"GET": 5}
-
-
-def test_an_archive_is_the_same_through_both_clients(server: S3Server) -> None:  # noqa: ARG001
-    """Each reads what the other wrote."""
-    write_archive(obstore_store(prefix="by-obstore"))
-    write_archive(FsspecStore.from_url("s3://archive/by-s3fs"))
-    assert bytes_of(obstore_store(prefix="by-obstore")) == bytes_of(obstore_store(prefix="by-s3fs"))
-    assert reads_as_written(FsspecStore.from_url("s3://archive/by-obstore", read_only=True))
-    assert reads_as_written(obstore_store(prefix="by-s3fs"))
-
-
 def test_anyone_reads_a_public_bucket(server: S3Server) -> None:  # noqa: ARG001
     """Without a key, through both clients, and nothing else."""
-    zarr.create_array(obstore_store("open-data"), data=STEPS)
+    zarr.create_array(by_obstore(bucket="open-data"), data=STEPS)
     anonymous = ObjectStore(S3Store("open-data", prefix="steps", skip_signature=True))
     assert zarr.open_array(anonymous, mode="r").shape == STEPS.shape
     assert zarr.open_array("s3://open-data/steps", mode="r", storage_options={"anon": True}).shape == STEPS.shape
@@ -203,8 +221,8 @@ def test_s3fs_presigns_with_version_4_when_told(server: S3Server) -> None:  # no
 
 def test_no_name_tells_a_secret(server: S3Server) -> None:
     """Neither key, secret nor port is in what a cell shows of server, stores and arrays."""
-    shown = [server, S3Store("archive"), obstore_store(), FsspecStore.from_url("s3://archive/steps")]
-    shown.append(zarr.create_array(obstore_store(), data=STEPS))
+    shown = [server, S3Store("archive"), by_obstore(), FsspecStore.from_url("s3://archive/steps")]
+    shown.append(zarr.create_array(by_obstore(), data=STEPS))
     text = " ".join([*map(repr, shown), *map(str, shown)])
     assert "S3Server" in text
     port = server.endpoint.rpartition(":")[2]
@@ -213,7 +231,7 @@ def test_no_name_tells_a_secret(server: S3Server) -> None:
 
 def test_processes_read_too(server: S3Server) -> None:
     """They inherit the environment and need to be told nothing."""
-    zarr.create_array(obstore_store(), data=STEPS, chunks=(4, 3))
+    zarr.create_array(by_obstore(), data=STEPS, chunks=(4, 3))
     server.reset()
     ran = subprocess.run([sys.executable, "-c", READER], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout.splitlines() == ["[57, 58, 59]"] * 2
@@ -284,3 +302,155 @@ def test_a_bucket_that_cannot_be_is_refused(server: S3Server, name: str) -> None
     """There is one of that name, or S3 knows no such names."""
     with pytest.raises(ValueError, match=f"name is '{name}': there is such a bucket already, or it has not 3 to 63"):
         server.create_bucket(name)
+
+
+@pytest.mark.parametrize(
+    ("store", "error", "says"),
+    [
+        (lambda: by_obstore(secret_access_key="wrong"), obstore.exceptions.PermissionDeniedError, "SignatureDoesNotM"),
+        (lambda: by_obstore(access_key_id="nobody"), obstore.exceptions.PermissionDeniedError, "InvalidAccessKeyId"),
+        (lambda: by_s3fs(key="nobody", secret="wrong"), PermissionError, "Forbidden"),
+    ],
+)
+def test_a_wrong_key_is_an_error_at_once(
+    written: S3Server, store: Callable[[], Store], error: type[Exception], says: str
+) -> None:
+    """Nothing is retried. obstore says which mistake it was; s3fs asks with HEAD first, whose answer has no words."""
+    with pytest.raises(error, match=says):
+        open_array(store())
+    assert sum(written.requests.values()) == 1
+
+
+@both
+def test_a_missing_bucket_looks_like_a_missing_array(written: S3Server, make: Callable[..., Store]) -> None:  # noqa: ARG001
+    """Whoever reads is told that there is no array; whoever writes, that a file is not found."""
+    with pytest.raises(zarr.errors.ArrayNotFoundError, match="nowhere"):
+        open_array(make(bucket="nowhere"))
+    with pytest.raises(FileNotFoundError, match=r"(?i)specified bucket does not exist"):
+        zarr.create_array(make(bucket="nowhere"), data=STEPS)
+
+
+@both
+@pytest.mark.parametrize("kind", ["PUT", "GET"])
+def test_what_fails_once_is_done_again(written: S3Server, make: Callable[..., Store], kind: str) -> None:
+    """Both clients retry by themselves: one more request than there are chunks, and no value is lost."""
+    z = open_array(make())
+    written.reset()
+    written.break_next("503", kind=kind, nth=3)
+    if kind == "PUT":
+        z[:] = STEPS + 1
+    values = np.asarray(z[:])
+    assert np.array_equal(values, STEPS + 1 if kind == "PUT" else STEPS)
+    assert written.requests[kind] == 6
+
+
+@pytest.mark.parametrize("kind", ["GET", "PUT"])
+def test_a_request_that_hangs_ends_with_the_timeout(written: S3Server, kind: str) -> None:
+    """By default that takes obstore 30 s for each request and 180 s in all; it can be told to be less patient."""
+    z = open_array(impatient("1s"))
+    written.reset()
+    written.break_next("hang", kind=kind, times=None)
+    with pytest.raises(obstore.exceptions.GenericError, match=r"after 1 retries(.|\n)*error sending request"):
+        z[:3] = 1  # a part of a chunk, which is read first
+    assert written.requests == ({"GET": 2} if kind == "GET" else {"GET": 1, "PUT": 2})
+
+
+def test_options_of_the_client_replace_those_of_the_environment(written: S3Server) -> None:  # noqa: ARG001
+    """A timeout alone forgets that HTTP is allowed, and the error does not say so."""
+    with pytest.raises(obstore.exceptions.GenericError, match=r"builder error(.|\n)*BadScheme"):
+        open_array(by_obstore(client_options={"timeout": "2s"}))
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (opening(secret_access_key="wrong"), "PermissionDeniedError: 403 SignatureDoesNotMatch, 'The request sig"),
+        (opening(access_key_id="nobody"), "PermissionDeniedError: 403 InvalidAccessKeyId, 'The AWS Access Key Id"),
+        (opening(skip_signature=True), "PermissionDeniedError: 403 AccessDenied, 'Access Denied'"),
+        (opening("nowhere"), "ArrayNotFoundError: No array found in store object_store:"),
+        (lambda: S3Store("nowhere").list().collect(), "GenericError: 404 NoSuchBucket, 'The specified bucket does"),
+        (
+            lambda: zarr.create_group(FsspecStore.from_url("s3://nowhere/a")),
+            "FileNotFoundError: The specified bucket does not exist",
+        ),
+    ],
+)
+def test_a_page_becomes_a_line(call: Callable[[], object], says: str) -> None:
+    """Type, status, code and message are there; the address, the time and the XML are not."""
+    said = error_summary(call)
+    assert said.startswith(says)
+    assert "\n" not in said
+    assert not re.search(r"127\.0\.0\.1|\dms|<|Debug", said)
+
+
+def test_it_says_how_often_was_asked(written: S3Server) -> None:
+    """Whether the server said something or nothing."""
+    z = open_array(impatient("1s"))
+    for how, says in {"hang": "no answer (Timeout)", "503": "503 SlowDown, 'Please reduce your request rate.'"}.items():
+        written.reset()
+        written.break_next(how, times=None)  # type: ignore[arg-type]
+        assert error_summary(lambda: z[0]) == f"GenericError: {says}, after 1 more try"
+
+
+def storage(server: S3Server) -> icechunk.Storage:
+    """Return the place of a repository; key and secret come from the environment."""
+    return icechunk.s3_storage(
+        bucket="archive",
+        prefix="steps",
+        endpoint_url=server.endpoint,
+        region=REGION,
+        allow_http=True,
+        force_path_style=True,
+        from_env=True,
+    )
+
+
+def commit(session: icechunk.Session, message: str) -> int:
+    """Commit, after those who were quicker, and return how many those were."""
+    conflicts = 0
+    while True:
+        try:
+            session.commit(message)
+        except icechunk.ConflictError:
+            conflicts += 1
+            session.rebase(icechunk.ConflictDetector())
+        else:
+            return conflicts
+
+
+def writer(server: S3Server, together: Callable[[], object]) -> Callable[[int], int]:
+    """Return what a writer does: open the repository, and fill its part in some commits."""
+
+    def write(number: int) -> int:
+        repository = icechunk.Repository.open(storage(server))
+        conflicts = 0
+        for step in range(COMMITS):
+            session = repository.writable_session("main")
+            zarr.open_array(session.store, path="steps")[number, step] = 10 * number + step
+            if step == 0:
+                together()  # all have the same parent: three of the four must meet a conflict
+            conflicts += commit(session, f"{number}, {step}")
+        return conflicts
+
+    return write
+
+
+def test_no_commit_of_four_writers_is_lost() -> None:
+    """Those who come second are told so, go after the first, and all steps are there."""
+    with s3_server() as server:
+        server.create_bucket("archive")
+        repository = icechunk.Repository.create(storage(server))
+        session = repository.writable_session("main")
+        zarr.create_array(
+            session.store, name="steps", shape=(WRITERS, COMMITS), chunks=(1, 1), dtype="i4", fill_value=-1
+        )
+        session.commit("make room")
+        together = threading.Barrier(WRITERS, timeout=60)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            conflicts = sum(pool.map(writer(server, together.wait), range(WRITERS)))
+        assert conflicts >= WRITERS - 1
+        steps = zarr.open_array(repository.readonly_session("main").store, path="steps", mode="r")
+        assert np.array_equal(np.asarray(steps[:]), 10 * np.arange(WRITERS)[:, None] + np.arange(COMMITS))
+        snapshots = [snapshot.message for snapshot in repository.ancestry(branch="main")]
+        assert len(snapshots) == WRITERS * COMMITS + 2  # and those that made repository and room
