@@ -70,12 +70,6 @@ def test_suggestions_are_ranked_within_five_percent_and_limited() -> None:
     assert suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)], limit=3) == found[:3]
 
 
-def test_a_suggestion_for_four_dimensions_comes_soon() -> None:
-    """The candidates are few: the timed limit of a second is in benchmarks/planning.py."""
-    found = suggest_chunks((40, *HOURLY), "f4", [((0, *SERIES), 1), ((0, MAP), 1)], limit=10**6)
-    assert len(found) < 20_000
-
-
 @pytest.mark.parametrize(("shape", "selection"), [((), ()), ((0, 5), ()), ((3,), 0), ((1, 1, 7), np.s_[0])])
 def test_small_and_empty_arrays_get_chunks_too(shape: tuple[int, ...], selection: Any) -> None:
     """All of it in one chunk."""

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from helpers.data import air_temperature
-from helpers.data.air import LAT, LON, land, temperatures
+from helpers.data.air import LAT, LON, temperatures
 from helpers.data.fetch import quiet_pooch
 
 NOWHERE = "http://127.0.0.1:9/air_temperature.nc"
@@ -64,13 +64,6 @@ def test_weather_moves_east(maps: np.ndarray) -> None:
     east = np.corrcoef(today[:, 16:30].ravel(), later[:, 20:34].ravel())[0, 1]
     west = np.corrcoef(today[:, 16:30].ravel(), later[:, 12:26].ravel())[0, 1]
     assert east > west
-
-
-def test_the_map_has_the_shape_of_the_grid() -> None:
-    """And the middle of the continent is land, the middle of both oceans sea."""
-    assert land().shape == (LAT.size, LON.size) == (25, 53)
-    places = {(45, 255): True, (45, 215): False, (30, 310): False}
-    assert {place: bool(land()[list(LAT).index(place[0]), list(LON).index(place[1])]) for place in places} == places
 
 
 def stored_file(folder: Path) -> Path:

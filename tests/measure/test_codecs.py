@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import zarr
@@ -12,7 +11,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCode
 from zarr.codecs.numcodecs import LZ4, Delta, FixedScaleOffset, Quantize
 
 from benchmarks.compression import rows
-from helpers.measure import Coding, compare_codecs, draw_codecs, flip_bit, try_bit_flips
+from helpers.measure import Coding, compare_codecs, flip_bit, try_bit_flips
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,18 +66,6 @@ def test_a_chunk_of_fill_has_a_size_too() -> None:
     """Zeros are written although they are the fill value, booleans are data as well."""
     table = compare_codecs(np.zeros((10, 10), dtype=bool), {"none": {"compressors": None}})
     assert table["nbytes"].tolist() == [100]
-
-
-def test_a_picture_names_the_codecs_asked_for() -> None:
-    """Each codec has two marks, at its speeds and its ratio; a name that is not there is an error."""
-    table = compare_codecs(DATA, CODINGS, repeats=1)
-    _, ax = plt.subplots()
-    draw_codecs(ax, table, labels=["gzip"])
-    assert [text.get_text() for text in ax.texts] == ["gzip"]
-    assert np.asarray(ax.lines[1].get_xdata()).tolist() == table["read_MBps"].tolist()
-    with pytest.raises(KeyError, match="zip"):
-        draw_codecs(ax, table, labels=["zip"])
-    plt.close("all")
 
 
 def test_lesson_04_orders_the_codecs_rightly() -> None:
