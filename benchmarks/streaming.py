@@ -83,8 +83,8 @@ def _against_redis_py(url: str, repeats: int) -> list[tuple[str, float, float, f
         names = [f"raw:{slot}" for slot in range(WINDOW)]
         window = _by_turns(lambda: reader.window(WINDOW).compute(), lambda: client.mget(names), repeats // 10)
     return [
-        ("publish", *publish, 1.5),
-        ("latest", *latest, 3.0),
+        ("publish", *publish, 1.1),
+        ("latest", *latest, 2.0),
         ("window", window[0] / WINDOW, window[1] / WINDOW, 1.3),
     ]
 

@@ -7,11 +7,12 @@ Beneath the store lies `RedisKeys`: what one prefix holds, and the client of red
 
 from helpers.redis.client import clear_errors, connect, public_address
 from helpers.redis.ensure import ensure_redis
-from helpers.redis.keys import RedisKeys, Value
+from helpers.redis.keys import FrozenKeys, RedisKeys, Value
 from helpers.redis.store import DEFAULT_URL, RedisStore, RedisTransaction
 
 __all__ = [
     "DEFAULT_URL",
+    "FrozenKeys",
     "RedisKeys",
     "RedisStore",
     "RedisTransaction",

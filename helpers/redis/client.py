@@ -6,12 +6,9 @@ A forked child makes its own.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import math
 import os
 import sys
-import time
 import weakref
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,9 +21,9 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-__all__ = ["clear_errors", "connect", "in_thread", "public_address"]
+__all__ = ["clear_errors", "connect", "public_address"]
 
 CONNECT_TIMEOUT_S = 5.0
 SILENCE_TIMEOUT_S = 10.0
@@ -96,7 +93,6 @@ class _Pool(redis.ConnectionPool):
 # By process and URL. redis-py's pools know that they were forked, but take a lock that another thread may hold for
 # ever then. For the same reason no lock guards this: two threads at once may make a pool each, which does no harm.
 _pools: weakref.WeakValueDictionary[tuple[int, str], _Pool] = weakref.WeakValueDictionary()
-_silences: weakref.WeakKeyDictionary[redis.ConnectionPool, tuple[float, str]] = weakref.WeakKeyDictionary()
 
 
 def connect(url: str) -> redis.Redis:
@@ -142,33 +138,6 @@ def connect(url: str) -> redis.Redis:
             client_name="zarr-notebooks",
         )
     return redis.Redis(connection_pool=pool)
-
-
-async def in_thread[T](client: redis.Redis, function: Callable[..., T], *args: object) -> T:
-    """Run in a thread what asks a server, and do not wait again for one that kept silent meanwhile.
-
-    An array that cannot be read leaves the requests for its other chunks waiting for their turn. Were each to wait
-    10 s for a server that hangs, whatever came after them would wait for minutes.
-
-    Raises
-    ------
-    TimeoutError
-        If its turn comes after another request to this server, made no earlier, was given up.
-    """
-    pool = client.connection_pool
-    asked = time.monotonic()
-
-    def turn() -> T:
-        silent_at, said = _silences.get(pool, (-math.inf, ""))
-        if silent_at > asked:
-            raise TimeoutError(said)
-        try:
-            return function(*args)
-        except TimeoutError as error:
-            _silences[pool] = time.monotonic(), str(error)
-            raise
-
-    return await asyncio.to_thread(turn)
 
 
 @contextlib.contextmanager

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import uuid
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from redis import exceptions
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 
-from helpers.redis.client import clear_errors, connect, in_thread, public_address
+from helpers.redis.client import clear_errors, connect, public_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import redis
     from zarr.abc.store import ByteRequest
 
-__all__ = ["RedisKeys", "Value", "cut", "value_range"]
+__all__ = ["FrozenKeys", "RedisKeys", "Value", "cut", "value_range"]
 
 type Value = bytes | memoryview
 type Request = tuple[str, ByteRequest | None]
 
 LARGEST_VALUE = 512 * 2**20
 PAGE = 1000
+LEASE_S = 1800
 
 
 class RedisKeys:
@@ -73,12 +77,6 @@ class RedisKeys:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RedisKeys) and (self.url, self.prefix) == (other.url, other.prefix)
-
-    def __hash__(self) -> int:
-        return hash((self.url, self.prefix))
-
     def __reduce__(self) -> tuple[object, ...]:
         return RedisKeys, (self.url, self.prefix)
 
@@ -98,10 +96,6 @@ class RedisKeys:
     def errors(self) -> AbstractContextManager[None]:
         """Return a context in which errors of redis-py become those that name this server."""
         return clear_errors(self.address)
-
-    async def in_thread[T](self, function: Callable[..., T], *args: object) -> T:
-        """Run in a thread what asks this server."""
-        return await in_thread(self.client, function, *args)
 
     def name(self, key: str) -> str:
         """Return the name that a key has in Redis."""
@@ -191,6 +185,17 @@ class RedisKeys:
         for page in self.pages(prefix):
             self.write(dict.fromkeys(page))
 
+    def copy(self, keys: Sequence[str]) -> FrozenKeys:
+        """Copy values inside the server, all as they are at one instant, for half an hour at most."""
+        prefix = f"{self.prefix}/frozen/{uuid.uuid4().hex}"
+        copies = RedisKeys(self.url, prefix)
+        with self.errors(), self.client.pipeline(transaction=True) as batch:
+            for key in keys:
+                batch.copy(self.name(key), copies.name(key), replace=True)  # it may have to be sent twice
+                batch.expire(copies.name(key), LEASE_S)
+            copied = batch.execute()[::2]
+        return FrozenKeys(self.url, prefix, frozenset(key for key, done in zip(keys, copied, strict=True) if done))
+
     def _read_whole(self, requests: Sequence[Request]) -> list[bytes | None]:
         return cast("list[bytes | None]", self.client.mget([self.root + key for key, _ in requests]))
 
@@ -209,6 +214,54 @@ class RedisKeys:
             return [value and cut(value, asked) for value, (_, asked) in zip(values, requests, strict=True)]
         found = [(next(answers), next(answers) if asked else None, asked) for _, asked in requests]
         return [first if asked is None else part if first else None for first, part, asked in found]
+
+
+class FrozenKeys(RedisKeys):
+    """Hold what `RedisKeys.copy` copied; or raise, never invent.
+
+    The copies go with this object; with a pickled one, which another process may need longer, when their lease ends.
+
+    Parameters
+    ----------
+    url, prefix : str
+        Where the copies are.
+    held : frozenset of str
+        The keys that were copied.
+    """
+
+    def __init__(self, url: str, prefix: str, held: frozenset[str]) -> None:
+        super().__init__(url, prefix)
+        self.held = held
+        self._forget = weakref.finalize(self, _forget, RedisKeys(url, prefix), held, os.getpid())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        self._forget.detach()
+        return _adopt, (self.url, self.prefix, self.held)
+
+    def read(self, requests: Sequence[Request]) -> list[bytes | None]:
+        """Read as `RedisKeys.read` does, and raise RuntimeError where a copy is gone."""
+        values = super().read(requests)
+        if any(value is None and key in self.held for (key, _), value in zip(requests, values, strict=True)):
+            msg = (
+                f"values frozen in {self.address} are gone: their lease of {LEASE_S} s is over, or the server was "
+                f"restarted. Freeze them anew, or take another window."
+            )
+            raise RuntimeError(msg)
+        return values
+
+
+def _forget(copies: RedisKeys, held: frozenset[str], owner: int) -> None:
+    """Delete copies; should the server be gone, so are they, and otherwise the lease ends. A forked child does not."""
+    if os.getpid() == owner:
+        with contextlib.suppress(OSError, exceptions.RedisError):
+            copies.write(dict.fromkeys(held))
+
+
+def _adopt(url: str, prefix: str, held: frozenset[str]) -> FrozenKeys:
+    """Return copies in the process that unpickled them; the lease ends them."""
+    keys = FrozenKeys(url, prefix, held)
+    keys._forget.detach()
+    return keys
 
 
 def check_size(key: str, value: Value | None) -> None:

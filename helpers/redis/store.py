@@ -7,7 +7,7 @@ of Redis: the key ``c/0/0`` of a store with the prefix ``life`` is the string ``
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -61,9 +61,9 @@ class RedisStore(Store):
     Any thread, event loop and forked or spawned process may use the store: connections belong to a pool that each
     process makes for itself. A pickled store holds the URL with its password; its ``str`` and ``repr`` do not.
 
-    Single reads and writes are atomic. `transaction` publishes many writes at one instant, and `read_many` reads
-    many keys at one instant. Listing asks for 1,000 names at a time (SCAN), so that the server goes on answering
-    others; it sees every key that is there all the time.
+    Single reads and writes are atomic. `transaction` publishes many writes at one instant, `read_many` reads many
+    keys at one instant, and `freeze` keeps them as they are for later. Listing asks for 1,000 names at a time (SCAN),
+    so that the server goes on answering others; it sees every key that is there all the time.
 
     What a server forgets is lost: with a ``maxmemory-policy`` other than ``noeviction`` that can be any chunk at any
     time, which Zarr then reads as the fill value. Errors are those of `helpers.redis.clear_errors`.
@@ -97,7 +97,10 @@ class RedisStore(Store):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and (self.keys, self.read_only) == (other.keys, other.read_only)
+        if not isinstance(other, RedisStore) or type(other) is not type(self):
+            return False
+        mine, theirs = ((each.keys.url, each.keys.prefix, each.read_only) for each in (self, other))
+        return mine == theirs
 
     __hash__ = None  # type: ignore[assignment] # as zarr's own stores
 
@@ -138,6 +141,24 @@ class RedisStore(Store):
         """
         return self.keys.read([(key, None) if isinstance(key, str) else key for key in keys])
 
+    def freeze(self, keys: Iterable[str]) -> RedisStore:
+        """Copy values inside the server, as they are at one instant.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            Which of them.
+
+        Returns
+        -------
+        RedisStore
+            The copies, read-only, whatever becomes of this store. They are deleted when nothing needs them any more,
+            and in half an hour at the latest; what is read later raises RuntimeError.
+        """
+        frozen = RedisStore(self.keys.url, read_only=True)
+        frozen.keys = self.keys.copy(list(keys))
+        return frozen
+
     # The same with and without an event loop: what blocks is done in a thread.
 
     def get_sync(
@@ -160,36 +181,36 @@ class RedisStore(Store):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         # docstring inherited
-        return await self.keys.in_thread(partial(self.get_sync, key, prototype=prototype, byte_range=byte_range))
+        return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
         # docstring inherited
-        values = await self.keys.in_thread(self.read_many, key_ranges)
+        values = await asyncio.to_thread(self.read_many, key_ranges)
         return [_as_buffer(value, prototype) for value in values]
 
     async def exists(self, key: str) -> bool:
         # docstring inherited
-        return await self.keys.in_thread(self.keys.exists, key)
+        return await asyncio.to_thread(self.keys.exists, key)
 
     async def set(self, key: str, value: Buffer) -> None:
         # docstring inherited
-        await self.keys.in_thread(self.set_sync, key, value)
+        await asyncio.to_thread(self.set_sync, key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         # docstring inherited
         self._check_writable()
-        await self.keys.in_thread(self.keys.add, key, _as_bytes(value))
+        await asyncio.to_thread(self.keys.add, key, _as_bytes(value))
 
     async def delete(self, key: str) -> None:
         # docstring inherited
-        await self.keys.in_thread(self.delete_sync, key)
+        await asyncio.to_thread(self.delete_sync, key)
 
     async def delete_dir(self, prefix: str) -> None:
         # docstring inherited
         self._check_writable()
-        await self.keys.in_thread(self.keys.remove, _directory(prefix))
+        await asyncio.to_thread(self.keys.remove, _directory(prefix))
 
     async def list(self) -> AsyncIterator[str]:
         # docstring inherited
@@ -199,7 +220,7 @@ class RedisStore(Store):
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         # docstring inherited
         pages = self.keys.pages(prefix)
-        while page := await self.keys.in_thread(next, pages, None):
+        while page := await asyncio.to_thread(next, pages, None):
             for key in page:
                 yield key
 
@@ -261,6 +282,11 @@ class RedisTransaction(RedisStore):
         same.keys = self.keys
         return same
 
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = None
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -289,11 +315,6 @@ class PendingKeys(RedisKeys):
         self._published = keys
         self._values: dict[str, bytes | None] = {}
         self._over = False
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
 
     def __reduce__(self) -> NoReturn:
         msg = "a transaction belongs to one process and cannot be pickled: send the store, and write through that"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from helpers.redis import RedisKeys
     from helpers.stream.ring import Ring
 
-__all__ = ["ServerMemory", "require_room_for_ring", "require_room_for_window", "ring_memory", "server_memory"]
+__all__ = ["require_room_for_ring", "require_room_for_window"]
 
 KEY_OVERHEAD = 256
 VALUE_HEADER = 32
@@ -133,13 +133,12 @@ def require_room_for_window(keys: RedisKeys, ring: Ring, *, copies: int, held: i
     most = max(0, left - kept) // slot
     if copies > most:
         n = format_count
+        what_fits = f"window(n={most}) would fit." if most else "No window fits."
         msg = (
             f"a window of {n(copies, 'frame')} is a copy of {copies:,} x {n(slot, 'byte')} = "
-            f"{n(copies * slot, 'byte')}. Redis at {keys.address} has {n(memory.limit, 'byte')} (maxmemory) - "
-            f"{n(memory.used, 'byte')} in use = {n(left, 'byte')}, and the writer needs {n(kept, 'byte')} of that: "
-            f"nothing was copied. "
-            f"{f'window(n={most}) would fit.' if most else 'No window fits.'} Let go of other windows, keep fewer "
-            f"slots, or give the server more with `CONFIG SET maxmemory`."
+            f"{n(copies * slot, 'byte')}. Redis at {keys.address} has {n(left, 'byte')} left (maxmemory), and the "
+            f"writer needs {n(kept, 'byte')} of that: nothing was copied. {what_fits} Let go of other windows, keep "
+            f"fewer slots, or give the server more with `CONFIG SET maxmemory`."
         )
         raise OSError(msg)
 

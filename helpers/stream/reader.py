@@ -7,23 +7,18 @@ which other processes can compute. Whoever follows sleeps until a notification o
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import os
 import threading
 import time
 import uuid
-import weakref
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import dask.array as da
 import numpy as np
 import xarray as xr
-from redis import exceptions
 from zarr.abc.store import RangeByteRequest
 
-from helpers.redis import RedisKeys
 from helpers.stream.memory import require_room_for_window
 from helpers.stream.ring import (
     DOCUMENTS,
@@ -48,14 +43,13 @@ if TYPE_CHECKING:
 
     from redis.client import PubSub
 
-    from helpers.redis import RedisStore
+    from helpers.redis import FrozenKeys, RedisKeys, RedisStore
     from helpers.stream.ring import Frame, Ring
 
-__all__ = ["Follower", "FrameReader", "Notification", "Notifications", "Shown", "Window"]
+__all__ = ["FrameReader", "Notifications"]
 
 TASK_NBYTES = 12 * 2**20
 REQUEST_NBYTES = 2 * 2**20  # larger ones are not faster, and fill a server that has little memory
-LEASE_S = 1800
 RETRY_S = 0.1
 AT_ONCE = 1000
 SLICE_S = 0.25
@@ -242,12 +236,10 @@ class Follower:
 class Window:
     """Hold copies of frames as an array of shape (frames, rows, columns); selections are read when asked for.
 
-    The copies go with this object; with a pickled one, which another process may need longer, when their lease ends.
-
     Parameters
     ----------
-    copies : helpers.redis.RedisKeys
-        Where the copies are.
+    copies : helpers.redis.FrozenKeys
+        The copies, which go when nothing needs them any more.
     ring : helpers.stream.Ring
         The ring that they come from.
     steps : tuple of int
@@ -256,15 +248,10 @@ class Window:
 
     ndim = 3
 
-    def __init__(self, copies: RedisKeys, ring: Ring, steps: tuple[int, ...]) -> None:
+    def __init__(self, copies: FrozenKeys, ring: Ring, steps: tuple[int, ...]) -> None:
         self.copies, self.ring, self.steps = copies, ring, steps
         self.shape = (len(steps), *ring.shape)
         self.dtype = ring.dtype.newbyteorder("=")
-        self._forget = weakref.finalize(self, _forget, copies, [ring.frame_key(step) for step in steps], os.getpid())
-
-    def __reduce__(self) -> tuple[object, ...]:
-        self._forget.detach()
-        return _adopt, (self.copies, self.ring, self.steps)
 
     def __getitem__(self, selection: slice | int | tuple[slice | int, ...]) -> Frame:
         which, *rest = selection if isinstance(selection, tuple) else (selection,)
@@ -292,28 +279,8 @@ class Window:
             some = steps[begin : begin + many]
             values = self.copies.read([(self.ring.frame_key(step), None) for step in some])
             for frame, value in zip(frames[begin:], values, strict=False):
-                if value is None:
-                    msg = (
-                        f"frames of a window in {self.copies.address} are gone: its lease of {LEASE_S} s is over, or "
-                        f"the server was restarted. Take another window."
-                    )
-                    raise RuntimeError(msg)
-                self.ring.decode(value, out=frame)
+                self.ring.decode(value or b"", out=frame)
         return frames
-
-
-def _forget(copies: RedisKeys, keys: list[str], owner: int) -> None:
-    """Delete copies; should the server be gone, so are they, and otherwise the lease ends. A forked child does not."""
-    if os.getpid() == owner:
-        with contextlib.suppress(OSError, exceptions.RedisError):
-            copies.write(dict.fromkeys(keys))
-
-
-def _adopt(copies: RedisKeys, ring: Ring, steps: tuple[int, ...]) -> Window:
-    """Return a window in the process that unpickled it; the lease ends it."""
-    window = Window(copies, ring, steps)
-    window._forget.detach()
-    return window
 
 
 class FrameReader:
@@ -327,7 +294,13 @@ class FrameReader:
     Attributes
     ----------
     ring : helpers.stream.Ring
-        The ring: its ``shape`` and ``dtype`` are those of each frame, its ``slots`` the frames that are kept.
+        The ring.
+    shape : tuple of int
+        Rows and columns of each frame.
+    dtype : numpy.dtype
+        What a cell is.
+    slots : int
+        Frames that are kept.
     closed : bool
         Whether it was closed.
 
@@ -358,6 +331,8 @@ class FrameReader:
         self._where = str(store)
         documents = dict(zip(DOCUMENTS, store.read_many(DOCUMENTS), strict=True))
         self.ring = require_ring(documents, where=self._where)
+        self.shape, self.slots = self.ring.shape, self.ring.slots
+        self.dtype = self.ring.dtype.newbyteorder("=")
         self.closed = False
         self._frames = documents[FRAMES]
 
@@ -369,21 +344,6 @@ class FrameReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of each frame."""
-        return self.ring.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """What a cell is."""
-        return self.ring.dtype.newbyteorder("=")
-
-    @property
-    def slots(self) -> int:
-        """Frames that are kept."""
-        return self.ring.slots
 
     def latest(self) -> xr.DataArray:
         """Return the newest frame.
@@ -550,19 +510,12 @@ class FrameReader:
         labels = labels_from(keys.read([(TIME, None)])[0])
         steps = newest_steps(labels, n)
         require_room_for_window(keys, ring, copies=len(steps), held=len(newest_steps(labels)))
-        copies = RedisKeys(keys.url, f"{keys.prefix}/frozen/{uuid.uuid4().hex}")
-        with keys.errors(), keys.client.pipeline(transaction=True) as batch:
-            batch.mget(keys.name(FRAMES), keys.name(TIME))
-            for key in map(ring.frame_key, steps):
-                batch.copy(keys.name(key), copies.name(key), replace=True)  # it may have to be sent twice
-                batch.expire(copies.name(key), LEASE_S)
-            (frames, time), *answers = batch.execute()
-        copied = {ring.slot(step) for step, done in zip(steps, answers[::2], strict=True) if done}
-        # The writer may have gone on before the copy: which step a copied slot holds, only the labels with it say.
-        there = (step for step in newest_steps(labels_from(time)) if ring.slot(step) in copied)
-        window = Window(copies, ring, tuple(there))
+        copies = keys.copy([FRAMES, TIME, *map(ring.frame_key, steps)])
+        frames, time = copies.read([(FRAMES, None), (TIME, None)])
         require_same(frames, self._frames, where=self._where)
-        return window
+        # The writer may have gone on before the copy: which step a copied slot holds, only the copied labels say.
+        there = (step for step in newest_steps(labels_from(time)) if ring.frame_key(step) in copies.held)
+        return Window(copies, ring, tuple(there))
 
     def _require_open(self) -> None:
         if self.closed:

@@ -19,29 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = [
-    "DOCUMENTS",
-    "DTYPES",
-    "EMPTY",
-    "FRAMES",
-    "GROUP",
-    "NEWEST",
-    "TIME",
-    "Frame",
-    "Labels",
-    "Ring",
-    "documents_of",
-    "has_ended",
-    "label_range",
-    "labels_bytes",
-    "labels_from",
-    "newest_steps",
-    "require_free",
-    "require_ring",
-    "require_same",
-    "step_bytes",
-    "step_from",
-]
+__all__ = ["DTYPES", "Ring"]
 
 DTYPES = (
     "bool",
@@ -254,7 +232,10 @@ def documents_of(ring: Ring, *, ended: bool = False) -> dict[str, bytes]:
 
 def has_ended(group: bytes | None) -> bool:
     """Return whether the ``zarr.json`` of the group says that the stream has ended."""
-    return group is not None and _attributes(group).get("ended") is True
+    try:
+        return json.loads(group or b"")["attributes"]["ended"] is True
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def require_ring(documents: Mapping[str, bytes | None], *, where: str) -> Ring:
@@ -295,9 +276,9 @@ def require_free(documents: Mapping[str, bytes | None], ring: Ring, *, where: st
     found = _ring_in(documents)
     if found == ring:
         return
-    foreign = [key for key in DOCUMENTS if (value := documents[key]) and not _is_of(ring, key, value)]
-    ours = (*DOCUMENTS, TIME, NEWEST)
-    foreign = foreign or [key for key in keys if key not in ours and not key.startswith("frames/c/")][:1]
+    ours, ended, others = documents_of(ring), documents_of(ring, ended=True), (*DOCUMENTS, TIME, NEWEST)
+    foreign = [key for key in DOCUMENTS if documents[key] not in (None, ours[key], ended[key])]
+    foreign = foreign or [key for key in keys if key not in others and not key.startswith("frames/c/")][:1]
     if found is None and not foreign:
         return  # nothing, or what a server that evicts has left of this ring
     what = f"other things than a ring of frames, {foreign[0]!r} among them" if found is None else f"a ring of {found}"
@@ -350,15 +331,3 @@ def _content(document: bytes | None) -> object:
         return {**json.loads(document or b""), "attributes": None}
     except (TypeError, ValueError):
         return None
-
-
-def _attributes(document: bytes) -> Mapping[str, object]:
-    try:
-        return dict(json.loads(document)["attributes"])
-    except (KeyError, TypeError, ValueError):
-        return {}
-
-
-def _is_of(ring: Ring, key: str, document: bytes) -> bool:
-    same = _content(document) == _content(documents_of(ring)[key])
-    return same and (key != GROUP or _attributes(document).get("title") == TITLE)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from helpers.redis import RedisKeys, RedisStore, Value
     from helpers.stream.ring import Labels
 
-__all__ = ["END", "NOTHING", "FencedWrites", "FrameWriter", "Outcome", "channel"]
+__all__ = ["FencedWrites", "FrameWriter"]
 
 END = b"end"
 ATTEMPTS = 4
@@ -367,10 +367,15 @@ class FrameWriter:
         step = self.newest + 1
         try:
             for _ in range(ATTEMPTS):
-                self._attempt = Attempt(step, self._ring.with_label(self._labels, step), value)
-                outcome = self._publish(self._attempt)
+                attempt = self._attempt = Attempt(step, self._ring.with_label(self._labels, step), value)
+                values = {
+                    TIME: labels_bytes(attempt.labels),
+                    NEWEST: step_bytes(step),
+                    self._ring.frame_key(step): value,
+                }
+                outcome = self._write(self._documents | values, message=b"%d" % step)
                 if outcome == "written":
-                    self._settle(self._attempt)
+                    self._settle(attempt)
                 if outcome == "written" or self._look(outcome):
                     return step
         except BaseException:
@@ -379,11 +384,6 @@ class FrameWriter:
             raise
         msg = f"the connection to Redis at {self._keys.address} breaks again and again: is it being restarted?"
         raise ConnectionError(msg)
-
-    def _publish(self, attempt: Attempt) -> Outcome:
-        labels = {TIME: labels_bytes(attempt.labels), NEWEST: step_bytes(attempt.step)}
-        frame = {self._ring.frame_key(attempt.step): attempt.value}
-        return self._write({**self._documents, **labels, **frame}, message=b"%d" % attempt.step)
 
     def _write(self, values: Mapping[str, Value], *, message: bytes | None = None) -> Outcome:
         """Write behind the fence. A reader that fetches frames fills the server for a moment: wait for room."""

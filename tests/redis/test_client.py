@@ -393,29 +393,6 @@ def test_a_server_that_hangs_is_given_up(stopped: tuple[RedisServer, Callable[[]
     assert store.keys.read([("b", None)]) == [b"b"]
 
 
-def test_requests_that_wait_for_a_thread_do_not_wait_again(
-    stopped: tuple[RedisServer, Callable[[], None]],
-) -> None:
-    """What an array that failed left behind does not hold up what comes next, however often it is tried."""
-    server, go_on = stopped
-    zarr.create_array(RedisStore(server.url), data=np.arange(200), chunks=1)
-    store = RedisStore(f"{server.url}?socket_timeout=0.5")
-    z = zarr.open_array(store)
-    stop(server)
-    for _ in range(10):
-        error_of(lambda: z[:], within_s=60)
-    error_of(lambda: zarr.open_array(store), within_s=5)  # it was 7 to 30 s, and more with each attempt
-    go_on()
-    wait_for(lambda: reads(z))
-
-
-def reads(array: zarr.Array[Any]) -> bool:
-    """Return whether an array of 200 can be read."""
-    with contextlib.suppress(TimeoutError):
-        return bool(np.array_equal(array[:], np.arange(200)))
-    return False
-
-
 def test_by_default_a_server_gets_ten_seconds() -> None:
     """And an attempt to reach it five."""
     kept = connect("redis://127.0.0.1:1").connection_pool.connection_kwargs

@@ -493,11 +493,9 @@ def test_removing_many_keys_is_done_in_steps(crowded: tuple[RedisServer, redis.R
 # --- the object ---
 
 
-def test_copies_are_equal_and_show_no_secret() -> None:
+def test_copies_name_the_same_place_and_show_no_secret() -> None:
     """Pickled keys name the same place; what is shown of them has no password."""
     keys = RedisKeys(f"redis://ada:{SECRET}@h:1/2", "p\nq")
     copy = pickle.loads(pickle.dumps(keys))
-    assert copy == keys
-    assert hash(copy) == hash(keys)
-    assert keys != RedisKeys(keys.url, "p")
+    assert (copy.url, copy.prefix) == (keys.url, keys.prefix)
     assert (str(keys), repr(keys)) == ("redis://h:1/2/p\nq", r"RedisKeys('redis://h:1/2/p\nq')")

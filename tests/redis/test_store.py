@@ -22,6 +22,7 @@ import pytest
 import redis
 import xarray as xr
 import zarr
+from dask.tokenize import tokenize
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
@@ -30,7 +31,7 @@ from zarr.testing.stateful import ZarrHierarchyStateMachine, ZarrStoreStateMachi
 from zarr.testing.store import StoreTests
 
 from helpers.redis import RedisStore, RedisTransaction
-from helpers.servers import redis_stand_in
+from helpers.servers import fake_redis_server
 from tests.redis_servers import SECRET, error_of, losing_the_first_answer_to, real_redis, serving
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[str]:
     """The URL of the stand-in, which serves where no Redis can be installed."""
-    with redis_stand_in() as port:
+    with fake_redis_server() as port:
         yield f"redis://127.0.0.1:{port}"
 
 
@@ -236,6 +237,33 @@ def test_a_read_only_store_writes_in_no_way(server: RedisServer) -> None:
     ):
         with pytest.raises(ValueError, match="read-only mode"):
             write()
+
+
+def test_what_is_frozen_stays(store: RedisStore) -> None:
+    """Whatever becomes of its source; read-only, missing where it was missing, and gone with its last array."""
+    z = zarr.create_array(store, data=np.arange(9), chunks=3)
+    frozen = store.freeze([*keys_of(store), "none"])
+    store.keys.write({"none": b"there now"})
+    z[:] = 7
+    array = zarr.open_array(frozen, mode="r")
+    assert frozen.read_many(["none"]) == [None]
+    assert np.array_equal(array[:], np.arange(9))
+    with pytest.raises(ValueError, match="read-only"):
+        frozen.delete_sync("zarr.json")
+    count = store.keys.client.dbsize()
+    assert tokenize(array)
+    del frozen
+    gc.collect()
+    assert np.array_equal(array[:], np.arange(9))
+    pickled = pickle.dumps(array)
+    del array
+    gc.collect()
+    assert store.keys.client.dbsize() == count  # they may be needed elsewhere, and go with their lease
+    again = pickle.loads(pickled)
+    assert np.array_equal(again[:], np.arange(9))
+    store.keys.client.unlink(*store.keys.client.scan_iter(f"*{again.store.keys.prefix[-32:]}*"))
+    with pytest.raises(RuntimeError, match=r"values frozen in .* are gone: their lease of 1800 s is over"):
+        again[:]
 
 
 # --- loops, threads, processes ---

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from helpers.redis import RedisKeys, RedisStore
-from helpers.servers import redis_stand_in
+from helpers.servers import fake_redis_server
 from helpers.stream import FrameReader, FrameWriter, Ring
 from helpers.stream.memory import ServerMemory, require_room_for_ring, ring_memory, server_memory
 from tests.redis_servers import real_redis
@@ -89,7 +89,7 @@ def test_a_server_without_a_limit_takes_any_ring() -> None:
 
 def test_a_server_that_does_not_say_takes_any_ring() -> None:
     """The stand-in has no limit."""
-    with redis_stand_in() as port:
+    with fake_redis_server() as port:
         keys = RedisKeys(f"redis://127.0.0.1:{port}")
         assert server_memory(keys) is None
         keys.close()

@@ -25,7 +25,7 @@ from dask.distributed import Client, LocalCluster
 from dask.tokenize import tokenize
 
 from helpers.redis import RedisKeys, RedisStore
-from helpers.servers import redis_stand_in
+from helpers.servers import fake_redis_server
 from helpers.stream import FrameReader, FrameWriter, Notifications, Ring
 from helpers.stream import reader as module
 from helpers.stream.reader import Follower, Notification, Shown, Window
@@ -229,7 +229,7 @@ def test_a_copy_goes_with_its_window(store: RedisStore, writer: FrameWriter) -> 
         part = window.isel(time=slice(1, 3)).copy()
         del window, part
         gc.collect()
-        assert store.keys.client.dbsize() == before + SLOTS
+        assert store.keys.client.dbsize() == before + SLOTS + 2
         assert population.values.tolist() == [frame_of(step).sum() for step in range(3, 8)]
         del population
         gc.collect()
@@ -253,7 +253,7 @@ def test_a_window_whose_copy_is_gone_raises(store: RedisStore, writer: FrameWrit
         window = reader.window()
         store.keys.client.flushall()
         publish(writer, SLOTS)
-        with pytest.raises(RuntimeError, match=r"frames of a window in .* are gone"):
+        with pytest.raises(RuntimeError, match=r"values frozen in .* are gone"):
             window.load()
 
 
@@ -476,7 +476,7 @@ def test_a_forked_child_leaves_the_copies(copies: Window) -> None:
     """They are its parent's."""
 
     def forget() -> None:
-        copies._forget()
+        copies.copies._forget()
 
     child = multiprocessing.get_context("fork").Process(target=forget)
     child.start()
@@ -487,7 +487,7 @@ def test_a_forked_child_leaves_the_copies(copies: Window) -> None:
 
 def test_the_stand_in_streams() -> None:
     """It has no INFO and no limit."""
-    with redis_stand_in() as port, RedisStore(f"redis://127.0.0.1:{port}") as store:
+    with fake_redis_server() as port, RedisStore(f"redis://127.0.0.1:{port}") as store:
         with FrameWriter(store, SHAPE, slots=SLOTS) as writer, FrameReader(store) as reader:
             publish(writer, 8)
             window = reader.window()

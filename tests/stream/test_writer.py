@@ -18,7 +18,7 @@ import redis
 import xarray as xr
 
 from helpers.redis import RedisKeys, RedisStore
-from helpers.servers import redis_stand_in
+from helpers.servers import fake_redis_server
 from helpers.stream import FencedWrites, FrameReader, FrameWriter, Ring
 from helpers.stream.ring import DOCUMENTS, GROUP, NEWEST, TIME
 from helpers.stream.writer import channel
@@ -299,7 +299,7 @@ def test_the_smallest_rings_work(store: RedisStore, slots: int) -> None:
 def test_it_works_on_the_stand_in() -> None:
     """The same frames, takeover and recovery."""
     with (
-        redis_stand_in() as port,
+        fake_redis_server() as port,
         RedisStore(f"redis://127.0.0.1:{port}") as store,
         FrameWriter(store, SHAPE, slots=SLOTS) as writer,
     ):
@@ -593,7 +593,7 @@ def test_a_forked_process_has_a_guard_of_its_own(keys: RedisKeys) -> None:
 
 def test_the_stand_in_knows_fences() -> None:
     """Written in Python, it knows WATCH, too."""
-    with redis_stand_in() as port:
+    with fake_redis_server() as port:
         keys = RedisKeys(f"redis://127.0.0.1:{port}")
         with FencedWrites(keys, "turn", kept=["turn"]) as fenced:
             fenced.begin()
