@@ -165,6 +165,32 @@ def test_nothing_names_this_machine() -> None:
             assert match is None, f"{name} holds {match[0]!r}" if match else name
 
 
+def test_hooks_have_the_versions_of_the_lock() -> None:
+    """What pre-commit runs is what `make test` runs."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    versions = pinned(LOCK + DEV_LOCK)
+    hooks = {each["repo"].rsplit("/")[-1]: each for each in yaml.safe_load(text)["repos"]}
+    assert hooks["ruff-pre-commit"]["rev"] == f"v{versions['ruff']}"
+    assert hooks["local"]["hooks"][0]["additional_dependencies"] == [f"nbformat=={versions['nbformat']}"]
+
+
+def test_templates_can_be_read() -> None:
+    """The forms for issues are YAML with the parts that GitHub needs."""
+    forms = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    for form in forms:
+        if form.stem != "config":
+            read = yaml.safe_load(form.read_text(encoding="utf-8"))
+            assert read.keys() >= {"name", "description", "body"}, form.name
+
+
+def test_paths_in_the_papers_exist() -> None:
+    """A file or folder that CONTRIBUTING.md or the README names is there."""
+    for name in ("CONTRIBUTING.md", "README.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for path in re.findall(r"`((?:helpers|tests|tools|notebooks|benchmarks|binder|teaching)/[\w./-]*)`", text):
+            assert "NN" in path or (ROOT / path).exists(), f"{name} names {path}"
+
+
 def test_actions_are_pinned() -> None:
     """Workflows use actions of a named release."""
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
