@@ -93,24 +93,21 @@ def populations(store: RedisStore) -> dict[int, int]:
     """
     import zarr
     from zarr.core.buffer import default_buffer_prototype
-    from zarr.storage import MemoryStore
 
     as_buffer = default_buffer_prototype().buffer.from_bytes
     held: dict[str, Buffer] = {}
     for names in batched((name for page in store.keys.pages() for name in page), _KEYS_AT_ONCE):
         values = zip(names, store.read_many(names), strict=True)
         held |= {name: as_buffer(value) for name, value in values if value is not None}
-    memory = MemoryStore(held)
     paths = sorted(name.removesuffix("/zarr.json") for name in held if name.endswith("/zarr.json"))
     with zarr.config.set({"codec_pipeline.path": _PIPELINE}):
-        return {int(path): int(np.count_nonzero(zarr.open_array(memory, path=path, mode="r")[:])) for path in paths}
+        return {int(path): int(np.count_nonzero(zarr.open_array(held, path=path, mode="r")[:])) for path in paths}
 
 
 def _document(frame: npt.NDArray[np.uint8]) -> bytes:
     """Return the ``zarr.json`` that Zarr makes for such frames."""
     import zarr
-    from zarr.storage import MemoryStore
 
     held: dict[str, Buffer] = {}
-    zarr.create_array(MemoryStore(held), shape=frame.shape, dtype=frame.dtype, chunks=(SIDE, SIDE), compressors=None)
+    zarr.create_array(held, shape=frame.shape, dtype=frame.dtype, chunks=(SIDE, SIDE), compressors=None)
     return held["zarr.json"].to_bytes()
