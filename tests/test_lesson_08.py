@@ -19,7 +19,7 @@ from zarr.storage import MemoryStore
 
 from helpers.counting import CountingStore
 from helpers.measure import peak_memory
-from helpers.parallel import MeetingStore
+from helpers.parallel import BarrierStore
 from tools.lessons import read_lessons
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def lost_from(store: MemoryStore) -> int:
     return int(np.sum(np.asarray(zarr.open_array(store)[:]) == 0))
 
 
-def lost_in_shards(write: Callable[[zarr.Array[Any]], object], place: Path, *, patience_s: float = 20) -> int:
+def lost_in_shards(write: Callable[[zarr.Array[Any]], object], place: Path, *, timeout_s: float = 20) -> int:
     """Return how many of 64 numbers are not there after a write into shards of eight on an unlucky store."""
     contents = MemoryStore()
-    store = MeetingStore(contents, place, patience_s=patience_s)
+    store = BarrierStore(contents, place, timeout_s=timeout_s)
     write(zarr.create_array(store, shape=64, chunks=4, shards=8, dtype="i8"))
     return lost_from(contents)
 
@@ -74,7 +74,7 @@ def test_larger_than_memory_cells_stay_under_the_limit_that_the_text_names(tmp_p
 def test_to_zarr_with_other_chunks_than_those_of_the_plan_dask_12583(tmp_path: Path, layout: dict[str, int]) -> None:
     """Two tasks share what is written, and half of the numbers are gone without a word."""
     contents = MemoryStore()
-    da.to_zarr(numbers(), MeetingStore(contents, tmp_path, patience_s=20), **layout)
+    da.to_zarr(numbers(), BarrierStore(contents, tmp_path, timeout_s=20), **layout)
     assert lost_from(contents) == 32
 
 
@@ -83,7 +83,7 @@ def test_store_into_shards_larger_than_the_pieces_zarr_3682(tmp_path: Path) -> N
     x = numbers()
     assert lost_in_shards(lambda z: da.store(x, z, lock=False), tmp_path / "0") == 32
     assert lost_in_shards(lambda z: da.store(x.rechunk(z.shards), z, lock=False), tmp_path / "1") == 0
-    assert lost_in_shards(lambda z: da.store(x, z), tmp_path / "2", patience_s=0.02) == 0
+    assert lost_in_shards(lambda z: da.store(x, z), tmp_path / "2", timeout_s=0.02) == 0
     assert lost_in_shards(lambda z: da.to_zarr(x, z), tmp_path / "3") == 0
 
 

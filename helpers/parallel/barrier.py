@@ -1,4 +1,4 @@
-"""Makes writers of one chunk meet: all read it before any writes it, the order in which updates are lost.
+"""Makes writers of one chunk meet at a barrier: all read it before any writes it, and updates are lost.
 
 Two writers that change parts of one chunk lose an update if both read it before either writes it. How often that
 happens depends on the machine and the moment, which makes it hard to find. Here it happens every time.
@@ -8,7 +8,7 @@ happens depends on the machine and the moment, which makes it hard to find. Here
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 import multiprocessing
 import time
 import uuid
@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Self
 
 from zarr.storage import WrapperStore
 
-from helpers.units import require_number
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zarr.abc.store import ByteRequest, Store
     from zarr.core.buffer import Buffer, BufferPrototype
 
-__all__ = ["MeetingStore"]
+__all__ = ["BarrierStore"]
 
 
-PAUSE_S = 0.001
+_PAUSE_S = 0.001
 
 
-class MeetingStore(WrapperStore["Store"]):
+class BarrierStore(WrapperStore["Store"]):
     """Hold whoever has read a chunk until a second one has read it too; then let them write, one by one.
 
     Give it to an array that several programs write at once, to see what an unlucky moment does to it. A chunk
@@ -45,15 +43,8 @@ class MeetingStore(WrapperStore["Store"]):
         Where they leave marks for one another. It must be new for each race, and is made if it is not there.
     parties : int, default 2
         How many must have read a chunk before any of them goes on, at least 2.
-    patience_s : float, default 10
+    timeout_s : float, default 10
         How long to wait for the others, in seconds. They never come where a lock lets in one after the other.
-
-    Raises
-    ------
-    TypeError
-        If `parties` or `patience_s` is not a number.
-    ValueError
-        If `parties` is below 2, or `patience_s` is negative or not finite.
 
     Notes
     -----
@@ -70,7 +61,7 @@ class MeetingStore(WrapperStore["Store"]):
     >>> from zarr.storage import MemoryStore
     >>> memory = MemoryStore()
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     z = zarr.create_array(MeetingStore(memory, folder), shape=8, chunks=8, dtype="u1")
+    ...     z = zarr.create_array(BarrierStore(memory, folder), shape=8, chunks=8, dtype="u1")
     ...     halves = [threading.Thread(target=z.__setitem__, args=(half, 1)) for half in (slice(4), slice(4, 8))]
     ...     for thread in halves:
     ...         thread.start()
@@ -80,27 +71,19 @@ class MeetingStore(WrapperStore["Store"]):
     4
     """
 
-    def __init__(self, store: Store, folder: Path | str, *, parties: int = 2, patience_s: float = 10) -> None:
+    def __init__(self, store: Store, folder: Path | str, *, parties: int = 2, timeout_s: float = 10) -> None:
         super().__init__(store)
-        require_number("parties", parties, ok=lambda n: n >= 2, allowed="2 or more")
-        require_number("patience_s", patience_s, ok=lambda s: 0 <= s < math.inf, allowed="finite, 0 or more")
         self.folder = Path(folder)
         self.parties = parties
-        self.patience_s = patience_s
+        self.timeout_s = timeout_s
 
     def _with_store(self, store: Store) -> Self:
         # docstring inherited
-        return type(self)(store, self.folder, parties=self.parties, patience_s=self.patience_s)
-
-    def __str__(self) -> str:
-        return f"meeting://{type(self._store).__name__}"
-
-    def __repr__(self) -> str:
-        return f"MeetingStore({type(self._store).__name__}, parties={self.parties}, patience_s={self.patience_s})"
+        return type(self)(store, self.folder, parties=self.parties, timeout_s=self.timeout_s)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         # docstring inherited
-        value = await self._store.get(key, prototype, byte_range)
+        value = await super().get(key, prototype, byte_range)
         for pause_s in self._until_all_have_read(key):
             await asyncio.sleep(pause_s)
         return value
@@ -109,7 +92,7 @@ class MeetingStore(WrapperStore["Store"]):
         # docstring inherited
         for pause_s in self._until_it_is_our_turn(key):
             await asyncio.sleep(pause_s)
-        await self._store.set(key, value)
+        await super().set(key, value)
         self._tell(key)
 
     def get_sync(
@@ -134,23 +117,22 @@ class MeetingStore(WrapperStore["Store"]):
         marks = self._marks(key)
         marks.mkdir(parents=True, exist_ok=True)
         (marks / f"read {_name()} {uuid.uuid4()}").touch()
-        deadline = time.monotonic() + self.patience_s
+        deadline = time.monotonic() + self.timeout_s
         while len(list(marks.glob("read *"))) < self.parties and time.monotonic() < deadline:
-            yield PAUSE_S
+            yield _PAUSE_S
 
     def _until_it_is_our_turn(self, key: str) -> Iterator[float]:
         marks, name = self._marks(key), _name()
-        deadline = time.monotonic() + self.patience_s
+        deadline = time.monotonic() + self.timeout_s
         while time.monotonic() < deadline:
             readers, writers = ({each.name.split()[1] for each in marks.glob(kind)} for kind in ("read *", "wrote *"))
-            if name not in readers or not any(other < name for other in readers - writers):
+            if name not in readers or min(readers - writers, default=name) >= name:
                 return
-            yield PAUSE_S
+            yield _PAUSE_S
 
     def _tell(self, key: str) -> None:
-        marks = self._marks(key)
-        if marks.is_dir():
-            (marks / f"wrote {_name()}").touch()
+        with contextlib.suppress(FileNotFoundError):  # nobody has read it
+            (self._marks(key) / f"wrote {_name()}").touch()
 
     def _marks(self, key: str) -> Path:
         return self.folder / key.replace("/", ".")

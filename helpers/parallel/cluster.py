@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.servers import GuardedProgram, guarded_program
-from helpers.units import require_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +21,7 @@ __all__ = ["VARIABLE", "DaskCluster", "dask_cluster"]
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 HOST = "127.0.0.1"
-PATIENCE_S = 60
+TIMEOUT_S = 60
 # Who is killed cleans nothing up: its files lie in its folder, which goes with it.
 START = """
 import os, sys
@@ -41,16 +40,10 @@ class DaskCluster:
     ----------
     address : str
         Where its scheduler listens.
-    ours : bool
-        Whether it was started here: a cluster that ran before is left as it is.
     """
 
     address: str
-    ours: bool
     _workers: list[contextlib.ExitStack] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        return f"<DaskCluster: {len(self._workers)} workers>" if self.ours else "<DaskCluster: one that ran already>"
 
     def kill_worker(self) -> bool:
         """Kill one of the workers that were started here (SIGKILL): it can save nothing and tell nobody.
@@ -77,7 +70,7 @@ def dask_cluster(workers: int = 2) -> Iterator[DaskCluster]:
     Parameters
     ----------
     workers : int, default 2
-        How many workers to start, at least 1. Each has one thread.
+        How many workers to start. Each has one thread.
 
     Yields
     ------
@@ -86,10 +79,8 @@ def dask_cluster(workers: int = 2) -> Iterator[DaskCluster]:
 
     Raises
     ------
-    ValueError
-        If `workers` is below 1.
     RuntimeError
-        If a program ends, or the workers do not come within a minute.
+        If scheduler or workers do not come within a minute.
 
     Notes
     -----
@@ -103,47 +94,38 @@ def dask_cluster(workers: int = 2) -> Iterator[DaskCluster]:
     ...     client.submit(sum, [1, 2, 3]).result()
     6
     """
-    require_number("workers", workers, ok=lambda n: n >= 1, allowed="1 or more")
     import dask
 
     named = os.environ.get(VARIABLE) or dask.config.get("scheduler-address", None)
     if named:
         with dask.config.set({"scheduler-address": named}):
-            yield DaskCluster(named, ours=False)
+            yield DaskCluster(named)
         return
     with contextlib.ExitStack() as stack:
-        scheduler = stack.enter_context(_scheduler())
+        scheduler = stack.enter_context(_program("dask_scheduler", "--port", "0", "--scheduler-file", "scheduler.json"))
         address = _address(scheduler)
-        running = [_start_worker(stack, address) for _ in range(workers)]
-        _wait_for_workers(address, [scheduler, *(program for program, _ in running)])
+        # Without a nanny, so that the worker is the program, and nobody starts it again when it is killed.
+        ends = [stack.enter_context(contextlib.ExitStack()) for _ in range(workers)]
+        options = [address, "--no-nanny", "--nthreads", "1"]
+        programs = [end.enter_context(_program("dask_worker", *options)) for end in ends]
+        _wait_for_workers(address, programs)
         stack.enter_context(dask.config.set({"scheduler-address": address}))
-        stack.enter_context(_environment(address))
-        yield DaskCluster(address, True, [end for _, end in running])
-
-
-def _scheduler() -> contextlib.AbstractContextManager[GuardedProgram]:
-    options = ["--host", HOST, "--port", "0", "--dashboard-address", f"{HOST}:0", "--scheduler-file", "scheduler.json"]
-    return _program("dask_scheduler", *options)
-
-
-def _start_worker(stack: contextlib.ExitStack, address: str) -> tuple[GuardedProgram, contextlib.ExitStack]:
-    end = stack.enter_context(contextlib.ExitStack())
-    # Without a nanny, so that the worker is the program, and nobody starts it again when it is killed.
-    options = ["--host", HOST, "--dashboard-address", f"{HOST}:0", "--no-nanny", "--nthreads", "1"]
-    program = end.enter_context(_program("dask_worker", address, *options))
-    return program, end
+        os.environ[VARIABLE] = address
+        stack.callback(os.environ.pop, VARIABLE, None)
+        yield DaskCluster(address, ends)
 
 
 def _program(name: str, *arguments: str) -> contextlib.AbstractContextManager[GuardedProgram]:
     # What is sent to a worker may come from `helpers`: those of this checkout, wherever Python finds others.
-    checkout = str(Path(__file__).resolve().parents[1])
+    checkout = str(Path(__file__).resolve().parents[2])
     code = START.format(checkout=checkout, name=name)
-    return guarded_program(Path(sys.executable), ["-c", code, *arguments])
+    options = ["--host", HOST, "--dashboard-address", f"{HOST}:0"]
+    return guarded_program(Path(sys.executable), ["-c", code, *arguments, *options])
 
 
 def _address(scheduler: GuardedProgram) -> str:
     """Return the scheduler's address as soon as it has written it down."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline and not scheduler.ended(within_s=0.01):
         # Half a file is no JSON, no file is no file: both are not yet.
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
@@ -156,20 +138,10 @@ def _address(scheduler: GuardedProgram) -> str:
 def _wait_for_workers(address: str, programs: list[GuardedProgram]) -> None:
     from distributed import Client
 
-    deadline = time.monotonic() + PATIENCE_S
     with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-        while len(client.scheduler_info(n_workers=-1)["workers"]) < len(programs) - 1:
-            ended = [program for program in programs if program.ended(within_s=0.01)]
-            if ended or time.monotonic() > deadline:
-                said = "\n".join(program.said() for program in ended or programs)
-                msg = f"the Dask workers do not come to the scheduler. This was said:\n{said}"
-                raise RuntimeError(msg)
-
-
-@contextlib.contextmanager
-def _environment(address: str) -> Iterator[None]:
-    os.environ[VARIABLE] = address
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE, None)
+        try:
+            client.wait_for_workers(len(programs), timeout=TIMEOUT_S)
+        except TimeoutError as fault:
+            said = "\n".join(program.said() for program in programs)
+            msg = f"the Dask workers do not come to the scheduler. This was said:\n{said}"
+            raise RuntimeError(msg) from fault

@@ -1,9 +1,4 @@
-"""Processes that write one array, or one HDF5 file, at once.
-
-Writes regions of one array from several processes at once.
-
-Lets several processes write one HDF5 file at once, as they would a Zarr array, and says what became of each.
-"""
+"""Processes that write one Zarr array, or one HDF5 file, at once: what becomes of it, with a lock and without."""
 
 from __future__ import annotations
 
@@ -11,28 +6,23 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, cast
-
-from helpers.units import require_number
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
-    from multiprocessing.synchronize import Lock
+    from multiprocessing.synchronize import Barrier, Lock
+    from pathlib import Path
 
     import zarr
 
 __all__ = ["Writers", "create_hdf5", "read_hdf5", "write_hdf5_regions", "writer_processes"]
 
-
-PATIENCE_S = 60
-READY = "ready"
+TIMEOUT_S = 60
+NAME = "data"
 
 type Region = slice | tuple[slice, ...]
 
@@ -42,10 +32,10 @@ class Writers:
     """Processes that wait for something to write."""
 
     _children: list[SpawnProcess]
-    _wires: list[Connection]
+    _pipes: list[Connection]
 
     def __repr__(self) -> str:
-        return f"<Writers: {len(self._wires)} processes>"
+        return f"<Writers: {len(self._pipes)} processes>"
 
     @property
     def pids(self) -> list[int]:
@@ -71,16 +61,21 @@ class Writers:
         RuntimeError
             If a process fails, ends, or takes longer than a minute.
         """
-        if len(regions) != len(self._wires):
-            msg = f"{len(regions)} regions for {len(self._wires)} processes: give each process one"
+        self._ask(_Process.write, regions, array, lock)
+
+    def _ask(self, task: Callable[..., str], regions: Sequence[Region], *arguments: object) -> list[str]:
+        """Let each process do a task in its region, and return what they answer."""
+        if len(regions) != len(self._pipes):
+            msg = f"{len(regions)} regions for {len(self._pipes)} processes: give each process one"
             raise ValueError(msg)
-        for wire, region in zip(self._wires, regions, strict=True):
+        for pipe, region in zip(self._pipes, regions, strict=True):
             with contextlib.suppress(OSError):  # one that has ended does not answer either, and is told below
-                wire.send((array, region, lock))
-        failures = [failure for wire in self._wires if (failure := _answer(wire)) is not None]
-        if failures:
+                pipe.send((task, region, *arguments))
+        answers = [_answer(pipe) for pipe in self._pipes]
+        if failures := [answer for answer in answers if isinstance(answer, _Failure)]:
             msg = f"{len(failures)} of {len(regions)} processes failed to write. The first one says: {failures[0]}"
             raise RuntimeError(msg)
+        return answers
 
 
 @contextlib.contextmanager
@@ -90,7 +85,7 @@ def writer_processes(number: int) -> Iterator[Writers]:
     Parameters
     ----------
     number : int
-        How many, at least 1.
+        How many.
 
     Yields
     ------
@@ -99,8 +94,6 @@ def writer_processes(number: int) -> Iterator[Writers]:
 
     Raises
     ------
-    ValueError
-        If `number` is below 1.
     RuntimeError
         If one of them does not start.
 
@@ -118,81 +111,102 @@ def writer_processes(number: int) -> Iterator[Writers]:
     ...     z[:].tolist()
     [1, 1, 2, 2]
     """
-    require_number("number", number, ok=lambda n: n >= 1, allowed="1 or more")
     context = multiprocessing.get_context("spawn")
-    lock = context.Lock()
+    lock, barrier = context.Lock(), context.Barrier(number, timeout=TIMEOUT_S)
     with contextlib.ExitStack() as stack:
         children: list[SpawnProcess] = []
-        wires: list[Connection] = []
-        stack.callback(_end, children, wires)
+        pipes: list[Connection] = []
+        stack.callback(_end, children, pipes)
         for n in range(1, number + 1):
             ours, theirs = context.Pipe()
-            child = context.Process(target=_serve, args=(n, theirs, lock), name=f"writer-{n:03}", daemon=True)
+            served = _Process(n, lock, barrier)
+            child = context.Process(target=_serve, args=(served, theirs), name=f"writer-{n:03}", daemon=True)
             child.start()
             theirs.close()
             children.append(child)
-            wires.append(ours)
-        for wire in wires:
-            _require_ready(wire)
-        yield Writers(children, wires)
+            pipes.append(ours)
+        for pipe in pipes:
+            if isinstance(answer := _answer(pipe), _Failure):
+                msg = f"a writer process does not start: {answer}"
+                raise RuntimeError(msg)
+        yield Writers(children, pipes)
 
 
-def _serve(number: int, wire: Connection, lock: Lock) -> None:
-    """Write what is asked for until nobody is there to ask."""
+class _Failure(str):
+    """What went wrong in a process."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class _Process:
+    """What a process that writes knows, and what it can do."""
+
+    number: int
+    lock: Lock
+    barrier: Barrier
+
+    def write(self, region: Region, array: zarr.Array[Any], locked: bool) -> str:
+        with self.lock if locked else contextlib.nullcontext():
+            array[region] = self.number
+        return "wrote"
+
+    def write_hdf5(self, region: Region, path: Path | str, locking: bool) -> str:
+        # It would overrule what is asked for, and HDF5 looks at it when it is first imported.
+        os.environ.pop("HDF5_USE_FILE_LOCKING", None)
+        import h5py
+
+        try:
+            file = h5py.File(path, "r+", locking=locking)
+        except OSError:
+            file = None
+        self.barrier.wait()  # all have tried to open it
+        for turn in range(1, self.barrier.parties + 1):
+            if file and turn == self.number:
+                file[NAME][region] = self.number  # in the file once it is closed, where it was when that was opened
+            self.barrier.wait()
+        for turn in range(1, self.barrier.parties + 1):
+            if file and turn == self.number:
+                file.close()
+            self.barrier.wait()
+        return "wrote" if file is not None else "refused"
+
+
+def _serve(process: _Process, pipe: Connection) -> None:
+    """Do what is asked for until nobody is there to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the button that interrupts a notebook is not for us
     import zarr  # noqa: F401 -- now rather than at the first array
 
     with contextlib.suppress(EOFError, OSError):
-        wire.send(READY)
+        pipe.send("ready")
         while True:
-            array, region, locked = wire.recv()
-            wire.send(_write(array, region, number=number, lock=lock if locked else contextlib.nullcontext()))
+            task, *arguments = pipe.recv()
+            try:
+                answer = task(process, *arguments)
+            except Exception as error:  # whatever it is, the one who asked has to hear of it
+                answer = _Failure(f"{type(error).__name__}: {error}")
+            pipe.send(answer)
 
 
-def _write(
-    array: zarr.Array[Any], region: Region, *, number: int, lock: contextlib.AbstractContextManager[object]
-) -> str | None:
-    """Write, and return what went wrong."""
+def _answer(pipe: Connection) -> str:
+    if not pipe.poll(TIMEOUT_S):
+        return _Failure(f"it does not answer after {TIMEOUT_S} s")
     try:
-        with lock:
-            array[region] = number
-    except Exception as error:  # whatever it is, the one who asked has to hear of it
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-def _answer(wire: Connection) -> str | None:
-    if not wire.poll(PATIENCE_S):
-        return f"it does not answer after {PATIENCE_S} s"
-    try:
-        answer: str | None = wire.recv()
+        answer: str = pipe.recv()
     except (EOFError, OSError):
-        return "it has ended"
+        return _Failure("it has ended")
     return answer
 
 
-def _require_ready(wire: Connection) -> None:
-    answer = _answer(wire)
-    if answer != READY:
-        msg = f"a writer process does not start: {answer}"
-        raise RuntimeError(msg)
-
-
-def _end(children: list[SpawnProcess], wires: list[Connection]) -> None:
-    for wire in wires:
-        wire.close()
+def _end(children: list[SpawnProcess], pipes: list[Connection]) -> None:
+    for pipe in pipes:
+        pipe.close()
     for child in children:
-        child.join(PATIENCE_S)
+        child.join(TIMEOUT_S)
         if child.is_alive():
             child.kill()
             child.join()
         child.close()
-
-
-NAME = "data"
-ENTERED, REFUSED, WROTE, CLOSED = "entered", "refused", "wrote", "closed"
-BARRIER_TIMEOUT_S = 30
-PAUSE_S = 0.002
 
 
 def create_hdf5(path: Path | str, *, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
@@ -212,7 +226,8 @@ def create_hdf5(path: Path | str, *, shape: tuple[int, ...], chunks: tuple[int, 
 
     Examples
     --------
-    >>> with TemporaryDirectory() as folder:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
     ...     create_hdf5(f"{folder}/new.h5", shape=(4,), chunks=(2,))
     ...     read_hdf5(f"{folder}/new.h5").tolist()
     [0, 0, 0, 0]
@@ -274,80 +289,16 @@ def write_hdf5_regions(
     Notes
     -----
     "At once" is arranged, so that every run is the same: nobody writes before all have tried to open the file; those
-    who were let in write in the order of their names, and close it in this order after the last has written.
+    who were let in write in the order of their numbers, and close it in this order after the last has written.
 
     Examples
     --------
     >>> from helpers.parallel import writer_processes
-    >>> with TemporaryDirectory() as folder, writer_processes(2) as writers:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, writer_processes(2) as writers:
     ...     create_hdf5(f"{folder}/two.h5", shape=(4,), chunks=(2,))
     ...     write_hdf5_regions(writers, f"{folder}/two.h5", [slice(0, 2), slice(2, 4)])
     Counter({'refused': 1, 'wrote': 1})
     """
-    with TemporaryDirectory() as folder:
-        target = _Target(Path(path), _Meeting(Path(folder), len(regions)), locking)
-        writers.write(cast("zarr.Array[Any]", target), regions)
-        return Counter({kind: len(target.meeting.names(kind)) for kind in (REFUSED, WROTE)})
-
-
-@dataclass(frozen=True)
-class _Meeting:
-    """Where the processes leave marks for one another."""
-
-    folder: Path
-    parties: int
-
-    def mark(self, kind: str) -> None:
-        (self.folder / f"{kind} {_me()}").touch()
-
-    def names(self, kind: str) -> list[str]:
-        return sorted(mark.name.split()[1] for mark in self.folder.glob(f"{kind} *"))
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + BARRIER_TIMEOUT_S
-        while not condition():
-            if time.monotonic() > deadline:
-                msg = f"the other processes did not come within {BARRIER_TIMEOUT_S} s"
-                raise TimeoutError(msg)
-            time.sleep(PAUSE_S)
-
-    def wait_for_all(self) -> None:
-        self.wait(lambda: len(self.names(ENTERED) + self.names(REFUSED)) == self.parties)
-
-    def wait_for_turn(self, kind: str) -> None:
-        before = {name for name in self.names(ENTERED) if name < _me()}
-        self.wait(lambda: before <= set(self.names(kind)))
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What the processes are given in the place of an array."""
-
-    path: Path
-    meeting: _Meeting
-    locking: bool
-
-    def __setitem__(self, region: Region, number: int) -> None:
-        # It would overrule what is asked for, and HDF5 looks at it when it is first imported.
-        os.environ.pop("HDF5_USE_FILE_LOCKING", None)
-        import h5py
-
-        meeting = self.meeting
-        try:
-            file = h5py.File(self.path, "r+", locking=self.locking)
-        except OSError:
-            meeting.mark(REFUSED)
-            return
-        with file:
-            meeting.mark(ENTERED)
-            meeting.wait_for_all()
-            meeting.wait_for_turn(WROTE)
-            file[NAME][region] = number  # the chunk goes to the file at once, where it lies only when that is closed
-            meeting.mark(WROTE)
-            meeting.wait(lambda: meeting.names(WROTE) == meeting.names(ENTERED))
-            meeting.wait_for_turn(CLOSED)
-        meeting.mark(CLOSED)
-
-
-def _me() -> str:
-    return multiprocessing.current_process().name
+    answers = Counter(writers._ask(_Process.write_hdf5, regions, path, locking))
+    return Counter({kind: answers[kind] for kind in ("refused", "wrote")})

@@ -1,4 +1,4 @@
-"""Tests of helpers.parallel: real processes, one array, aligned and not."""
+"""Tests of writers: real processes, one array, aligned and not; one HDF5 file, with its lock and without."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ import pytest
 import zarr
 from zarr.storage import LocalStore
 
-from helpers.parallel import MeetingStore, Writers, writer_processes
+from helpers.parallel import (
+    BarrierStore,
+    Writers,
+    create_hdf5,
+    read_hdf5,
+    write_hdf5_regions,
+    writer_processes,
+)
 from tests.processes import runs, wait_for
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 #: How many races a test runs: 50 for `make test-long`.
 RACES = int(os.environ.get("PARALLEL_RACES", "10"))
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BANDS = [slice(0, 12), slice(12, 24), slice(24, 36), slice(36, 48)]
 WANTED = np.repeat([1, 2, 3, 4], 12)[:, None]
 PARENT = """
@@ -45,12 +52,12 @@ def writers() -> Iterator[Writers]:
 
 
 def lost(
-    writers: Writers, place: Path, *, chunks: tuple[int, int], patience_s: float | None = 20, lock: bool = False
+    writers: Writers, place: Path, *, chunks: tuple[int, int], timeout_s: float | None = 20, lock: bool = False
 ) -> int:
-    """Race on a store that lets readers meet, or on plain files, and return how many cells are not as written."""
+    """Race on a store that makes readers meet, or on plain files, and return how many cells are not as written."""
     store = LocalStore(place / "z")
-    meeting = store if patience_s is None else MeetingStore(store, place / "meetings", patience_s=patience_s)
-    z = zarr.create_array(meeting, shape=(48, 48), chunks=chunks, dtype="u1")
+    barrier = store if timeout_s is None else BarrierStore(store, place / "marks", timeout_s=timeout_s)
+    z = zarr.create_array(barrier, shape=(48, 48), chunks=chunks, dtype="u1")
     writers.write(z, BANDS, lock=lock)
     return int(np.sum(np.asarray(zarr.open_array(store, mode="r")[:]) != WANTED))
 
@@ -68,14 +75,14 @@ def test_aligned_writers_lose_nothing_in_any_race(writers: Writers, tmp_path: Pa
 
 def test_locked_writers_lose_nothing_in_any_race(writers: Writers, tmp_path: Path) -> None:
     """The second mend, on the same unlucky store: whoever reads next reads what was written."""
-    races = [lost(writers, tmp_path / str(n), chunks=(8, 8), patience_s=0.02, lock=True) for n in range(RACES)]
+    races = [lost(writers, tmp_path / str(n), chunks=(8, 8), timeout_s=0.02, lock=True) for n in range(RACES)]
     assert races == [0] * RACES
 
 
 def test_the_lower_number_loses_what_it_wrote_around_each_border(writers: Writers, tmp_path: Path) -> None:
     """The first exercise of lesson 08: 5, 10 and 15 cells."""
     z = zarr.create_array(
-        MeetingStore(LocalStore(tmp_path / "z"), tmp_path / "marks"), shape=100, chunks=20, dtype="u1"
+        BarrierStore(LocalStore(tmp_path / "z"), tmp_path / "marks"), shape=100, chunks=20, dtype="u1"
     )
     writers.write(z, [slice(n, n + 25) for n in range(0, 100, 25)])
     stored = np.asarray(zarr.open_array(tmp_path / "z", mode="r")[:])
@@ -85,8 +92,8 @@ def test_the_lower_number_loses_what_it_wrote_around_each_border(writers: Writer
 def test_both_mends_hold_on_plain_files(writers: Writers, tmp_path: Path) -> None:
     """Without a store that arranges anything, too."""
     for n in range(RACES):
-        assert lost(writers, tmp_path / f"aligned{n}", chunks=(12, 8), patience_s=None) == 0
-        assert lost(writers, tmp_path / f"locked{n}", chunks=(8, 8), patience_s=None, lock=True) == 0
+        assert lost(writers, tmp_path / f"aligned{n}", chunks=(12, 8), timeout_s=None) == 0
+        assert lost(writers, tmp_path / f"locked{n}", chunks=(8, 8), timeout_s=None, lock=True) == 0
 
 
 def test_they_are_processes_of_their_own(writers: Writers) -> None:
@@ -124,12 +131,6 @@ def test_a_process_that_died_is_told(tmp_path: Path) -> None:
             writers.write(z, [slice(0, 2)])
 
 
-def test_none_is_no_number_of_processes() -> None:
-    """At least one."""
-    with pytest.raises(ValueError, match=r"number=0 is not allowed\. It must be 1 or more"), writer_processes(0):
-        pass
-
-
 def test_processes_end_with_a_parent_that_is_killed() -> None:
     """Nobody is left to end them, so they end themselves."""
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -142,3 +143,43 @@ def test_processes_end_with_a_parent_that_is_killed() -> None:
         parent.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
         parent.communicate()
     wait_for(lambda: not any(runs(pid) for pid in pids))
+
+
+def new_hdf5(folder: Path, number: int = 0) -> Path:
+    """Return a new file of four chunks."""
+    path = folder / f"{number}.h5"
+    create_hdf5(path, shape=(48, 8), chunks=(12, 8))
+    return path
+
+
+def test_the_lock_lets_in_one(tmp_path: Path, writers: Writers) -> None:
+    """One of four writes its rows, the others write nothing, in every run."""
+    for number in range(5):
+        path = new_hdf5(tmp_path, number)
+        assert write_hdf5_regions(writers, path, BANDS) == {"wrote": 1, "refused": 3}
+        stored = read_hdf5(path)
+        (winner,) = set(np.unique(stored)) - {0}
+        assert np.array_equal(stored, np.where(winner == WANTED, WANTED, 0) * np.ones(8))
+
+
+def test_without_the_lock_all_write_and_only_the_last_stays(tmp_path: Path, writers: Writers) -> None:
+    """No error, and three quarters of the rows are lost, in every run."""
+    for number in range(5):
+        path = new_hdf5(tmp_path, number)
+        assert write_hdf5_regions(writers, path, BANDS, locking=False) == {"wrote": 4, "refused": 0}
+        assert read_hdf5(path)[:, 0].tolist() == [0] * 36 + [4] * 12
+
+
+def test_the_environment_does_not_switch_the_lock_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems set it; the lesson is the same there."""
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+    with writer_processes(2) as two:
+        assert write_hdf5_regions(two, new_hdf5(tmp_path), BANDS[:2])["refused"] == 1
+
+
+def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
+    """It is not overwritten."""
+    path = new_hdf5(tmp_path)
+    with pytest.raises(FileExistsError):
+        create_hdf5(path, shape=(1,), chunks=(1,))
+    assert read_hdf5(path).shape == (48, 8)
