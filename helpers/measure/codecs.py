@@ -91,11 +91,6 @@ def draw_codecs(ax: Axes, table: pd.DataFrame, *, labels: Iterable[str] = ()) ->
     labels : iterable of str
         Which of its codecs are named in the picture.
 
-    Raises
-    ------
-    KeyError
-        If `table` has no codec of such a name.
-
     Examples
     --------
     >>> import matplotlib.pyplot as plt
@@ -149,19 +144,7 @@ type Outcome = Literal["right", "wrong", "error"]
 
 
 def flip_bit(file: Path, bit: int) -> None:
-    """Change one bit of a file; a second time changes it back.
-
-    Parameters
-    ----------
-    file : pathlib.Path
-        The file.
-    bit : int
-        Which bit, counted from 0: bit 8 is the lowest of the second byte.
-
-    Raises
-    ------
-    IndexError
-        If the file has no such bit; it stays as it is.
+    """Change one bit of a file; a second time changes it back. Bit 8 is the lowest of the second byte.
 
     Examples
     --------
@@ -195,11 +178,6 @@ def try_bit_flips(array: zarr.Array[Any], file: Path, *, bits: Iterable[int]) ->
     dict
         How often reading gave the ``"right"`` values all the same, ``"wrong"`` values, or an ``"error"``; what never
         happened is left out.
-
-    Raises
-    ------
-    IndexError
-        If the file has no such bit; it stays as it is.
 
     Notes
     -----

@@ -152,11 +152,6 @@ class MeteredStore(_Metered, RequestStore):
     latency_s : float, default 0.05
         Seconds that each read waits. Reads under way at once wait side by side.
 
-    Attributes
-    ----------
-    peak_concurrency : int
-        The most reads that were under way at once since the store was made or last `reset`.
-
     Notes
     -----
     A read counts as under way for `latency_s` from the moment at which the store has been asked. Copies made
@@ -203,11 +198,6 @@ class MeteredFile(_Metered, io.BytesIO):
         What the file holds.
     latency_s : float, default 0.05
         Seconds that each read waits.
-
-    Attributes
-    ----------
-    peak_concurrency : int
-        The most reads that were under way at once since the file was made or last `reset`.
 
     Notes
     -----

@@ -35,19 +35,7 @@ __all__ = ["ENGINES", "Layout", "compare_engines", "compare_layouts", "seconds_o
 
 
 def seconds_of[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> float:
-    """Return how long a call takes, in seconds of the clock on the wall.
-
-    Parameters
-    ----------
-    call : callable
-        What to call, once.
-    *args, **kwargs
-        What it is given.
-
-    Returns
-    -------
-    float
-        Seconds, waiting included. What the call raises is raised.
+    """Return how long one call takes, in seconds of the clock on the wall, waiting included.
 
     Examples
     --------
@@ -181,10 +169,8 @@ def compare_engines(
 
     Raises
     ------
-    ValueError
-        When `repeats` is less than 1, or zarr refuses a layout.
-    AssertionError
-        When an engine gives other values than `data` holds.
+    AssertionError, ValueError
+        As for `compare_layouts`.
 
     Notes
     -----
