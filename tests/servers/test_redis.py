@@ -17,8 +17,8 @@ import psutil
 import pytest
 import redis
 
+from helpers.servers import fake_redis_server, redis_program, redis_server
 from helpers.servers import redis as module
-from helpers.servers import redis_program, redis_server, redis_stand_in
 from tests.ports import free_port
 from tests.processes import runs, wait_for
 
@@ -258,14 +258,14 @@ def test_the_stand_in_has_no_limit_of_memory(arguments: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("no_redis")
 def test_the_stand_in_refuses_a_port_that_is_taken() -> None:
     """As a real server does."""
-    with redis_stand_in() as port, pytest.raises(OSError, match="in use"), redis_server(port=port):
+    with fake_redis_server() as port, pytest.raises(OSError, match="in use"), redis_server(port=port):
         pass
 
 
 def test_the_stand_in_holds_what_redis_would() -> None:
     """Values of any bytes, several at one instant, parts of them, and messages come back as from Redis."""
     value = bytes(range(256)) * 300
-    with redis_stand_in() as port, redis.Redis(port=port) as client, client.pubsub() as messages:
+    with fake_redis_server() as port, redis.Redis(port=port) as client, client.pubsub() as messages:
         client.mset({"a": value, "b": b""})
         assert client.mget("a", "b", "c") == [value, b"", None]
         assert client.getrange("a", 10, 19) == value[10:20]
@@ -278,14 +278,14 @@ def test_the_stand_in_holds_what_redis_would() -> None:
 def test_the_stand_in_takes_and_gives_large_values_quickly() -> None:
     """Frames and windows of frames pass: fakeredis alone breaks off at answers of some MB, and takes minutes."""
     value = np.random.default_rng(7).bytes(2_000_000)
-    with redis_stand_in() as port, redis.Redis(port=port, socket_timeout=10) as client:
+    with fake_redis_server() as port, redis.Redis(port=port, socket_timeout=10) as client:
         client.mset({str(number): value for number in range(4)})
         assert client.mget("0", "1", "2", "3") == [value] * 4
 
 
 def test_an_error_of_the_stand_in_is_an_answer() -> None:
     """The connection, and what was set on it, outlasts an error, and says it in the words of Redis."""
-    with redis_stand_in() as port, redis.Redis(port=port, single_connection_client=True) as client:
+    with fake_redis_server() as port, redis.Redis(port=port, single_connection_client=True) as client:
         number = client.client_id()
         client.lpush("a", "1")
         with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
@@ -297,7 +297,7 @@ def test_the_stand_in_is_gone_after_its_block() -> None:
     """Nothing listens, and no thread runs, even while a client is still connected."""
     before = set(threading.enumerate())
     with contextlib.ExitStack() as clients:
-        with redis_stand_in() as port:
+        with fake_redis_server() as port:
             clients.enter_context(redis.Redis(port=port)).set("a", 1)
         wait_for(lambda: set(threading.enumerate()) <= before)
         with socket.socket() as probe:
@@ -308,7 +308,7 @@ def test_a_note_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Readers learn on standard error that this is not Redis, what it cannot do and how to get the real one."""
     module._say_once.cache_clear()
     for _ in range(2):
-        with redis_stand_in():
+        with fake_redis_server():
             pass
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -318,5 +318,5 @@ def test_a_note_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_fakeredis_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with neither Redis nor fakeredis is told how to install one."""
     monkeypatch.setitem(sys.modules, "fakeredis", None)
-    with pytest.raises(RuntimeError, match=r"No Redis server was found.*apt install"), redis_stand_in():
+    with pytest.raises(RuntimeError, match=r"No Redis server was found.*apt install"), fake_redis_server():
         pass
