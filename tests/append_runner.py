@@ -86,10 +86,10 @@ def main() -> None:
 def _append(folder: str, batches: int, tell: int) -> None:
     elsewhere = MemoryStore()
     for number in (0, 1):
-        append(batch(number), elsewhere, chunks={"time": 4, "lat": 2})
+        append(batch(number), elsewhere, chunks={"time": 4, "lat": 2}, step="3h")
     os.write(tell, b".")
     for number in range(length(folder) // 3, batches):
-        append(batch(number), folder, chunks={"time": 4, "lat": 2})
+        append(batch(number), folder, chunks={"time": 4, "lat": 2}, step="3h")
 
 
 if __name__ == "__main__":

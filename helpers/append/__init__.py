@@ -1,56 +1,30 @@
-"""FRONT append."""
+"""Grow a Zarr archive along one dimension: whole at every instant, the same when run twice, resumable.
 
-from helpers.append.append import Appended, append, verify
-from helpers.append.archive import PRESENT, ROOT, Archive, begin
-from helpers.append.axis import UNITS, Axis, Step, distance, require_sorted
-from helpers.append.commits import Commit, append_commit, commit, compare_appends, open_repository
-from helpers.append.follow import Batch, follow
-from helpers.append.program import rain_time
-from helpers.append.store import get, get_many, in_transaction, innermost, keys, open_store, put
-from helpers.append.watch import Journal, main, watch
-from helpers.append.write import LOCK, Block, Claim, Lock, cut, differing, locked, mark, plan, run, write, writing
+Used by lesson 12 (append in time). `append` adds steps on plain Zarr, one writer at a time; `append_commit` does it
+as a commit of Icechunk. `follow` is the loop around a provider, `verify` and `watch` doubt the result, and `WriteLog`
+keeps each moment of a store. ``python -m helpers.append`` is the program.
+"""
+
+from helpers.append.append import Appended, append, append_commit
+from helpers.append.follow import Batch, follow, rain_time
+from helpers.append.store import Commit, commit, locked, open_repository, open_store
+from helpers.append.verify import Report, Sight, WriteLog, verify, watch
 
 __all__ = [
-    "LOCK",
-    "PRESENT",
-    "ROOT",
-    "UNITS",
     "Appended",
-    "Archive",
-    "Axis",
     "Batch",
-    "Block",
-    "Claim",
     "Commit",
-    "Journal",
-    "Lock",
-    "Step",
+    "Report",
+    "Sight",
+    "WriteLog",
     "append",
     "append_commit",
-    "begin",
     "commit",
-    "compare_appends",
-    "cut",
-    "differing",
-    "distance",
     "follow",
-    "get",
-    "get_many",
-    "in_transaction",
-    "innermost",
-    "keys",
     "locked",
-    "main",
-    "mark",
     "open_repository",
     "open_store",
-    "plan",
-    "put",
     "rain_time",
-    "require_sorted",
-    "run",
     "verify",
     "watch",
-    "write",
-    "writing",
 ]

@@ -1,25 +1,24 @@
-"""Follows a provider: fetches what is new, late or processed again, and appends it to an archive, batch by batch.
+"""Follows a provider: fetches what is new, late or processed again, and appends it, batch by batch.
 
-Where it stands is nowhere written down but in the archive: a step that is not present there is wanted. So it can be
-stopped or killed at any time, and goes on where it was. A file of a step that is present is wanted again if the
-folder of downloads holds another version of it: keep the folder, or what is processed again goes unnoticed.
+Where it stands is nowhere written down but in the archive: a step that is not there is wanted. So it can be stopped
+or killed at any time, and goes on where it was. A file of a step that is there is wanted again if the folder of
+downloads holds another version of it: keep the folder, or what is processed again goes unnoticed.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from helpers.append.append import Appended, append
-from helpers.append.archive import Archive
-from helpers.append.axis import Axis
-from helpers.append.store import open_store
-from helpers.append.write import which_present
+from helpers.append.store import ROOT, get, open_store
 from helpers.units import format_count, format_nbytes
 
 if TYPE_CHECKING:
@@ -28,10 +27,11 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from helpers.append.axis import Step
     from helpers.data import Feed, FeedFile
 
-__all__ = ["Batch", "follow"]
+__all__ = ["Batch", "follow", "rain_time"]
+
+_RAIN = re.compile(r"3B42RT\.(\d{4})(\d\d)(\d\d)(\d\d)\.\w+\.bin\.gz")
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -128,28 +128,39 @@ def _groups(
     feed: Feed,
     time_of: Callable[[str], np.datetime64 | None],
     batch: int,
-    step: Step | None,
+    step: Any,
 ) -> Iterator[tuple[list[FeedFile], bool]]:
     """Yield the files that are wanted in groups of steps, each with whether it replaces steps."""
     # Of two files of one step the last one counts.
     timed = sorted({time: file for file in files if (time := time_of(file.name)) is not None}.items())
-    archive = Archive.load(store)
-    if archive is None:
-        labels = np.array([time for time, _ in timed], "M8[ns]")
-        axis = Axis.of(labels, dim="time", step=step) if timed else None
-        places = axis.positions(labels) if axis else np.zeros(0, np.int64)
-        present = np.zeros(places.size, bool)
+    labels, there = _known(store)
+    timed = [(time, file) for time, file in timed if not len(labels) or time >= labels[0]]
+    if not timed:
+        return
+    times = np.array([time for time, _ in timed], "M8[ns]")
+    if step is not None:
+        start = labels[0] if len(labels) else times[0]
+        places = (times - start) // pd.Timedelta(step).to_timedelta64()
     else:
-        timed = [(time, file) for time, file in timed if time >= np.datetime64(archive.axis.label(0))]
-        places = archive.axis.positions(np.array([time for time, _ in timed], "M8[ns]"))
-        present = which_present(archive, places)
+        new = np.cumsum(~np.isin(times, labels)) - 1 + len(labels)
+        places = np.where(np.isin(times, labels), np.searchsorted(labels, times), new)
+    present = np.isin(times, labels[there])
     chosen = [
-        (int(place), file, bool(there))
-        for place, (_, file), there in zip(places, timed, present, strict=True)
-        if not there or feed.has(file) is False
+        (int(place), file, bool(held))
+        for place, (_, file), held in zip(places, timed, present, strict=True)
+        if not held or feed.has(file) is False
     ]
     for (_, replace), members in itertools.groupby(chosen, key=lambda each: (each[0] // batch, each[2])):
         yield [file for _, file, _ in members], replace
+
+
+def _known(store: Store) -> tuple[Any, Any]:
+    """Return the labels of an archive, and which of their steps have come."""
+    if get(store, ROOT) is None:
+        return np.array([], "M8[ns]"), np.zeros(0, bool)
+    with xr.open_zarr(store, chunks=None) as ds:
+        there = ds.present.values if "present" in ds else np.ones(ds.sizes["time"], bool)
+        return ds.time.values.astype("M8[ns]"), there
 
 
 def _append(
@@ -177,3 +188,30 @@ def _append(
         pieces.clear()  # the batch is in memory once, not twice
         appended = append(whole, store, **options)
     return Batch(files=decoded, nbytes=nbytes, faults=tuple(faults), appended=appended)
+
+
+def rain_time(name: str) -> np.datetime64 | None:
+    """Return the step that a file of 3B42RT is named for; None for other files.
+
+    Parameters
+    ----------
+    name : str
+        The name, without folders.
+
+    Returns
+    -------
+    np.datetime64 or None
+        The step.
+
+    Examples
+    --------
+    >>> rain_time("3B42RT.2015031115.7.bin.gz")
+    np.datetime64('2015-03-11T15','h')
+    """
+    match = _RAIN.fullmatch(name)
+    if not match:
+        return None
+    try:
+        return np.datetime64("{}-{}-{}T{}".format(*match.groups()))
+    except ValueError:
+        return None

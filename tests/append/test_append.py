@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import importlib
 import threading
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ import zarr
 from zarr.codecs import GzipCodec
 from zarr.storage import LocalStore, MemoryStore
 
-from helpers.append import append, verify, writing
+from helpers.append import append, verify
+from helpers.append.store import writing
 from helpers.counting import CountingStore
 from tests.append_pieces import AS_THEY_COME, CHUNKS, EVERY, IN_ORDER, START, assert_holds, piece, read
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from zarr.abc.store import Store
 
-    from helpers.append import Claim
+    from helpers.append.store import Claim
 
 META = np.zeros((0, 0, 0))
 
@@ -39,7 +40,7 @@ def test_an_archive_in_pieces_equals_the_one_in_one_go(batches: Sequence[Sequenc
     """Whatever the batches, each step comes back as it was given, and the same as if all had come at once."""
     grown, at_once = MemoryStore(), MemoryStore()
     for places in batches:
-        append(piece(places), grown, chunks=CHUNKS)
+        append(piece(places), grown, chunks=CHUNKS, step="3h")
     everything = sorted({place for places in batches for place in places})
     append(piece(everything), at_once, chunks=CHUNKS, step="3h")
     assert_holds(grown, everything)
@@ -51,9 +52,9 @@ def test_an_archive_in_pieces_equals_the_one_in_one_go(batches: Sequence[Sequenc
 def test_a_second_run_writes_nothing() -> None:
     """Appending what is there changes nothing and writes no object, not even a lock."""
     store = CountingStore(MemoryStore())
-    append(piece(range(6)), store, chunks=CHUNKS)
+    append(piece(range(6)), store, chunks=CHUNKS, step="3h")
     store.reset()
-    again = append(piece(range(2, 6)), store, chunks=CHUNKS)
+    again = append(piece(range(2, 6)), store, chunks=CHUNKS, step="3h")
     assert (again.added, again.skipped, again.region, again.objects_written) == (0, 4, slice(2, 6), 0)
     assert (store.writes, store.deletes) == (0, 0)
 
@@ -61,7 +62,7 @@ def test_a_second_run_writes_nothing() -> None:
 def test_what_was_done_is_said() -> None:
     """The result counts steps, objects and bytes as the store does; the lock comes on top."""
     store = CountingStore(MemoryStore())
-    append(piece(range(6)), store, chunks=CHUNKS)
+    append(piece(range(6)), store, chunks=CHUNKS, step="3h")
     store.reset()
     done = append(piece([4, 5, 6, 9]), store)
     assert repr(done).startswith("<Appended: 2 steps added, 2 skipped, 0 replaced, 2 missing, at 4:10; ")
@@ -76,7 +77,7 @@ def test_a_batch_writes_as_many_objects_late_as_early() -> None:
     costs = []
     for batches in (range(2), range(2, 3), range(3, 40), range(40, 41)):
         store.reset()
-        append(piece(range(4 * batches.start, 4 * batches.stop)), store, chunks=CHUNKS)
+        append(piece(range(4 * batches.start, 4 * batches.stop)), store, chunks=CHUNKS, step="3h")
         costs.append((store.writes, store.reads, store.lists))
     second, fortieth = costs[1], costs[3]
     assert second == fortieth
@@ -88,7 +89,7 @@ def test_a_batch_writes_as_many_objects_late_as_early() -> None:
 def test_full_chunks_are_written_once_and_a_partial_one_is_completed() -> None:
     """A batch that ends inside a chunk makes the next one write that chunk again, and no other."""
     store = MemoryStore()
-    append(piece(range(6)), store, chunks=CHUNKS)
+    append(piece(range(6)), store, chunks=CHUNKS, step="3h")
     before = {key: value.to_bytes() for key, value in store._store_dict.items() if key.startswith("rain/c/")}
     append(piece(range(6, 12)), store)
     after = {key: value.to_bytes() for key, value in store._store_dict.items() if key.startswith("rain/c/")}
@@ -99,7 +100,7 @@ def test_full_chunks_are_written_once_and_a_partial_one_is_completed() -> None:
 def test_a_gap_is_missing_until_its_step_comes() -> None:
     """A place without a step holds NaN and is not present; the late step fills it, and nothing else moves."""
     store = MemoryStore()
-    assert append(piece([0, 1, 5]), store, chunks=CHUNKS).missing == 3
+    assert append(piece([0, 1, 5]), store, chunks=CHUNKS, step="3h").missing == 3
     archive = read(store)
     assert archive is not None
     assert archive.present.values.tolist() == [True, True, False, False, False, True]
@@ -115,7 +116,7 @@ def test_a_step_full_of_nan_is_not_a_missing_one() -> None:
     empty = piece([0, 1, 3])
     empty["rain"][1] = np.nan
     store = MemoryStore()
-    append(empty, store, chunks=CHUNKS)
+    append(empty, store, chunks=CHUNKS, step="3h")
     archive = read(store)
     assert archive is not None
     assert bool(archive.rain[1:3].isnull().all())
@@ -126,7 +127,7 @@ def test_a_step_full_of_nan_is_not_a_missing_one() -> None:
 def test_other_values_replace_on_request_only() -> None:
     """A reprocessed step is refused, and replaced when asked for; the same again writes nothing."""
     store = CountingStore(MemoryStore())
-    append(piece(range(10)), store, chunks=CHUNKS)
+    append(piece(range(10)), store, chunks=CHUNKS, step="3h")
     store.reset()
     with pytest.raises(ValueError, match=r"other values for 2 of 3 steps, the first at 2020-01-01T15.*replace=True"):
         append(xr.concat([piece([4]), piece([5, 6], version=1)], "time", data_vars="minimal"), store)
@@ -206,7 +207,7 @@ def test_a_piece_from_a_file_is_read_part_by_part(tmp_path: Path) -> None:
     )
     lazy = xr.open_zarr(source, chunks=None, consolidated=False)
     store = MemoryStore()
-    append(lazy.isel(time=slice(0, 5)), store, chunks=CHUNKS)
+    append(lazy.isel(time=slice(0, 5)), store, chunks=CHUNKS, step="3h")
     append(lazy.isel(time=[3, 5, 7]), store)
     assert_holds(store, [0, 1, 2, 3, 4, 5, 7])
     assert zarr.open_array(store, path="time").attrs["units"] == "seconds since 1970-01-01"
@@ -251,7 +252,7 @@ def test_units_of_time_hold_every_later_step(every: str, unit: str) -> None:
     apart = pd.Timedelta(every).to_timedelta64().astype("m8[ns]")
     for first in (0, 7, 1000):
         time = START + apart * np.arange(first, first + 3)
-        append(xr.Dataset({"x": ("time", np.arange(3.0))}, {"time": time}), store, max_gap=1000)
+        append(xr.Dataset({"x": ("time", np.arange(3.0))}, {"time": time}), store, step=every, max_gap=1000)
     archive = read(store)
     assert archive is not None
     assert (archive.time.values == START + apart * np.arange(1003)).all()
@@ -273,7 +274,7 @@ def test_other_types_of_values() -> None:
         {"time": time, "began": np.datetime64("2019-05-06T07:08:09.123456789"), "level": 850},
     )
     store = MemoryStore()
-    append(whole.isel(time=slice(0, 2)), store)
+    append(whole.isel(time=slice(0, 2)), store, step="3h")
     append(whole.isel(time=slice(2, 5)), store)
     archive = read(store)
     assert archive is not None
@@ -287,7 +288,7 @@ def test_an_axis_of_integers() -> None:
     store = MemoryStore()
     for first in (10, 16, 13):
         step = np.arange(first, first + 3, 3 if first == 13 else 1)
-        append(xr.Dataset({"x": ("step", step * 1.5)}, {"step": step}), store, dim="step")
+        append(xr.Dataset({"x": ("step", step * 1.5)}, {"step": step}), store, dim="step", step=1)
     archive = read(store)
     assert archive is not None
     assert archive.step.values.tolist() == list(range(10, 19))
@@ -320,7 +321,7 @@ def test_an_archive_can_be_copied_into_another() -> None:
 def test_a_piece_without_steps_changes_nothing() -> None:
     """A batch that turned out empty is no error once there is an archive."""
     store = MemoryStore()
-    append(piece(range(3)), store, chunks=CHUNKS)
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h")
     nothing = append(piece(range(3)).isel(time=slice(0, 0)), store)
     assert nothing == type(nothing)()
 
@@ -329,14 +330,14 @@ def test_a_piece_without_steps_changes_nothing() -> None:
 def test_another_writer_is_faster_between_plan_and_lock(monkeypatch: pytest.MonkeyPatch, others: list[int]) -> None:
     """What the other one has appended meanwhile is not appended again, and nothing of it is lost."""
     store = MemoryStore()
-    append(piece(range(3)), store, chunks=CHUNKS)
-    module = sys.modules["helpers.append"]
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h")
+    module = importlib.import_module("helpers.append.append")
 
     @contextlib.contextmanager
-    def late(target: Store, **options: float | None) -> Iterator[Claim | None]:
+    def late(target: Store, dim: str, **options: float | None) -> Iterator[Claim | None]:
         monkeypatch.setattr(module, "writing", writing)
         append(piece(others), store)
-        with writing(target, **options) as claim:
+        with writing(target, dim, **options) as claim:
             yield claim
 
     monkeypatch.setattr(module, "writing", late)

@@ -8,19 +8,9 @@ import zarr
 from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
-from helpers.append import Axis, append, begin
+from helpers.append import append
 from helpers.counting import CountingStore
 from tests.append_pieces import CHUNKS, EVERY, START, piece
-
-
-def test_nothing_is_stored_yet() -> None:
-    """The archive is made in memory, with the chunks of what does not grow."""
-    store = CountingStore(MemoryStore())
-    ds = piece(range(3))
-    axis = Axis.of(ds.indexes["time"].to_numpy(), dim="time")
-    archive, fixed = begin(ds, store, axis, chunks=CHUNKS, encoding=None)
-    assert (archive.length, store.writes) == (0, 0)
-    assert sorted(fixed) == ["land/c/0/0", "land/c/1/0", "lat/c/0", "lat/c/1", "lon/c/0"]
 
 
 def test_missing_values_are_missing_even_where_a_chunk_is_lost() -> None:
@@ -38,7 +28,7 @@ def test_missing_values_are_missing_even_where_a_chunk_is_lost() -> None:
 def test_chunks_carry_a_checksum() -> None:
     """A damaged chunk raises an error wherever it is read, not only here."""
     store = MemoryStore()
-    append(piece(range(3)), store, chunks=CHUNKS)
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h")
     assert zarr.open_array(store, path="rain").compressors == (ZstdCodec(level=0, checksum=True),)
 
 

@@ -15,11 +15,12 @@ import pytest
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from helpers.append import append, main, rain_time, verify
+from helpers.append import append, rain_time, verify
+from helpers.append.__main__ import main
 from helpers.rain import encode, file_path, simulate, simulated_files
 from helpers.servers import feed_server
 from tests.append_pieces import read
-from tests.rain_files import SMALL, small_dataset
+from tests.rain.files import SMALL, small_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path

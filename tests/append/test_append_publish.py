@@ -57,10 +57,10 @@ def test_killed_at_any_request_an_archive_is_as_before_or_after(first: bool) -> 
     """A reader then finds the old archive or the new one, and running again gives what one run gives."""
     start = MortalStore()
     if not first:
-        append(batch(0), start, chunks=CHUNKS)
+        append(batch(0), start, chunks=CHUNKS, step="3h")
     before = read(start) or xr.Dataset()
     new = batch(0) if first else piece([3, 4, 5, 6, 7, 9])[["rain", "land"]]
-    points = every_crash(start, lambda store: append(new, store, chunks=CHUNKS))
+    points = every_crash(start, lambda store: append(new, store, chunks=CHUNKS, step="3h"))
     assert len(points) > 20
     after = read(points[-1])
     assert after is not None
@@ -69,7 +69,7 @@ def test_killed_at_any_request_an_archive_is_as_before_or_after(first: bool) -> 
         found = read(crashed) or xr.Dataset()
         seen.append(found.identical(after))
         assert seen[-1] or found.identical(before)
-        append(new, crashed, chunks=CHUNKS)
+        append(new, crashed, chunks=CHUNKS, step="3h")
         xr.testing.assert_identical(read(crashed), after)
     assert seen == sorted(seen)
     assert not seen[0]
@@ -81,7 +81,7 @@ def test_killed_while_it_changes_what_is_published(replace: bool) -> None:
     """Late and replaced steps are whole where the record says that they are there, and running again completes them."""
     names = ["rain", "land"]
     start = MortalStore()
-    append(piece([0, 1, 2, 4, 5, 8])[names], start, chunks=CHUNKS)
+    append(piece([0, 1, 2, 4, 5, 8])[names], start, chunks=CHUNKS, step="3h")
     new = piece([2, 5], version=1)[names] if replace else piece([3, 6, 9])[names]
     versions = [piece(range(10), version=version)[names] for version in (0, 1)]
     points = every_crash(start, lambda store: append(new, store, replace=replace))
@@ -101,7 +101,7 @@ def test_killed_while_it_changes_what_is_published(replace: bool) -> None:
 def test_a_batch_that_is_not_repeated_leaves_nothing_behind() -> None:
     """After a crash, another batch with a gap finds nothing of the first one in that gap."""
     start = MortalStore()
-    append(batch(0), start, chunks=CHUNKS)
+    append(batch(0), start, chunks=CHUNKS, step="3h")
     expected = start.copy()
     other = piece([3, 7])[["rain", "land"]]
     append(other, expected)
@@ -127,7 +127,7 @@ def assert_whole(folder: str | Store) -> int:
 def test_killed_by_the_system_at_random_instants(tmp_path: Path) -> None:
     """SIGKILL at random instants of a run: no archive is unreadable, no step doubled or lost."""
     at_once = MemoryStore()
-    append(piece(range(3 * BATCHES))[["rain", "land"]], at_once, chunks=CHUNKS)
+    append(piece(range(3 * BATCHES))[["rain", "land"]], at_once, chunks=CHUNKS, step="3h")
     chance = random.Random(7)
     killed = runs = 0
     with runner() as program:
@@ -154,7 +154,7 @@ def test_killed_by_the_system_at_random_instants(tmp_path: Path) -> None:
 
 def chunks_of(store: LocalStore | MemoryStore) -> dict[str, bytes]:
     """Return the chunks of an archive, by key."""
-    from helpers.append import get_many, keys
+    from helpers.append.store import get_many, keys
 
     return {key: value or b"" for key, value in get_many(store, {k for k in keys(store) if "/c/" in k}).items()}
 
@@ -185,7 +185,7 @@ def test_a_reader_of_object_storage_never_sees_what_is_not_whole() -> None:
     with s3_server() as server, ThreadPoolExecutor(1) as pool:
         server.create_bucket("archive")
         store = open_store("s3://archive/read.zarr")
-        append(batch(0), store, chunks=CHUNKS)
+        append(batch(0), store, chunks=CHUNKS, step="3h")
 
         def write() -> None:
             for number in range(1, batches):

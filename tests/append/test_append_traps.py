@@ -106,7 +106,7 @@ def test_a_piece_that_lacks_a_variable_xarray_10766() -> None:
         xr.open_zarr(store)
 
     mended = MemoryStore()
-    append(first, mended)
+    append(first, mended, step="3h")
     with pytest.raises(ValueError, match=r"missing \['orbit'\]"):
         append(later.drop_vars("orbit"), mended)
     assert_holds(mended, range(4))

@@ -9,7 +9,9 @@ import pytest
 import zarr
 from zarr.storage import LocalStore, MemoryStore
 
-from helpers.append import LOCK, Archive, append, get, keys, main, put, verify
+from helpers.append import append, verify
+from helpers.append.__main__ import main
+from helpers.append.store import get, keys, put
 from tests.append_pieces import CHUNKS, piece
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def archive() -> MemoryStore:
     """Return a store with an archive of ten steps and two gaps."""
     store = MemoryStore()
-    append(piece([0, 1, 2, 3, 4, 7, 8, 9]), store, chunks=CHUNKS)
+    append(piece([0, 1, 2, 3, 4, 7, 8, 9]), store, chunks=CHUNKS, step="3h")
     return store
 
 
@@ -84,11 +86,9 @@ def test_damage_is_found(damage: Callable[[MemoryStore], None], problem: str) ->
 def test_what_a_killed_writer_leaves_is_no_problem(tmp_path: Path) -> None:
     """A lock, half-written files, chunks and metadata ahead of what is published are told apart from damage."""
     store = LocalStore(tmp_path)
-    append(piece(range(6)), store, chunks=CHUNKS)
+    append(piece(range(6)), store, chunks=CHUNKS, step="3h")
     whole = keys(store)
-    published = Archive.load(store)
-    assert published is not None
-    put(store, {LOCK: b"{}", "rain/c/9/0/0": b"?", f"rain/c/1/0/0.{'ab' * 16}.partial": b"?"})
+    put(store, {"time/append.lock": b"{}", "rain/c/9/0/0": b"?", f"rain/c/1/0/0.{'ab' * 16}.partial": b"?"})
     put(store, {"rain/zarr.json": json.dumps(zarr.open_array(store, path="orbit").metadata.to_dict()).encode()})
     report = verify(store)
     assert report.sound
@@ -98,7 +98,7 @@ def test_what_a_killed_writer_leaves_is_no_problem(tmp_path: Path) -> None:
         "half-written files",
         "objects beyond what is published",
     ]
-    assert keys(store) - whole == {LOCK, "rain/c/9/0/0", f"rain/c/1/0/0.{'ab' * 16}.partial"}
+    assert keys(store) - whole == {"time/append.lock", "rain/c/9/0/0", f"rain/c/1/0/0.{'ab' * 16}.partial"}
 
 
 def test_where_there_is_no_archive(tmp_path: Path) -> None:
@@ -108,12 +108,12 @@ def test_where_there_is_no_archive(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
     other = MemoryStore()
     zarr.create_group(other)
-    assert "append did not begin" in verify(other).problems[0]
+    assert "has no labels along it" in verify(other).problems[0]
 
 
 def test_the_program_says_it_in_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """0 when sound, 1 when not, and the report on the way."""
-    append(piece(range(6)), tmp_path / "a.zarr", chunks=CHUNKS)
+    append(piece(range(6)), tmp_path / "a.zarr", chunks=CHUNKS, step="3h")
     assert main(["verify", str(tmp_path / "a.zarr")]) == 0
     assert capsys.readouterr().out.startswith("<Report: sound; 6 steps")
     (tmp_path / "a.zarr" / "rain" / "c" / "0" / "0" / "0").unlink()

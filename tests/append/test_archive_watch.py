@@ -12,7 +12,8 @@ import xarray as xr
 import zarr
 from zarr.storage import MemoryStore
 
-from helpers.append import append, main, watch
+from helpers.append import append, watch
+from helpers.append.__main__ import main
 from tests.append_pieces import EVERY, START
 
 if TYPE_CHECKING:
@@ -90,11 +91,11 @@ def test_a_step_that_changes_is_a_fault() -> None:
 def test_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It prints the lengths, then all it found; one that never comes is given up."""
     append(rain(0, 4), tmp_path / "a.zarr")
-    assert main([str(tmp_path / "a.zarr"), "--until", "4"]) == 0
+    assert main(["watch", str(tmp_path / "a.zarr"), "--until", "4"]) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert first == "4 steps"
     assert json.loads(last) == {"openings": 1, "lengths": [4], "faults": []}
-    assert main([str(tmp_path / "b.zarr"), "--until", "1", "--within", "0.1"]) == 1
+    assert main(["watch", str(tmp_path / "b.zarr"), "--until", "1", "--within", "0.1"]) == 1
 
 
 def test_lengths_must_be_above_zero() -> None:

@@ -228,7 +228,7 @@ def test_nothing_is_said_on_standard_error(tmp_path: Path, capfd: pytest.Capture
             append_commit(repository, piece([4]), message="faster")
         return append(piece([5]), store)
 
-    append_commit(repository, piece(range(4)), message="begin", chunks=CHUNKS)
+    append_commit(repository, piece(range(4)), message="begin", chunks=CHUNKS, step="3h")
     assert commit(repository, change, message="late").redone == 1
     assert capfd.readouterr() == ("", "")
     again = open_repository(str(tmp_path / "repository"))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from helpers.append import Batch
-    from helpers.servers import Misdeed
+    from helpers.servers import Fault
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -63,7 +63,7 @@ def test_late_and_reprocessed_files(tmp_path: Path) -> None:
     """A late file fills its gap, another version of a file replaces its step, alone."""
     store = MemoryStore()
     with feed_server(files_of(range(6))) as server:
-        server.misbehave(path_of(3), "late")
+        server.inject_fault(path_of(3), "late")
         server.publish(6)
         assert added(followed(server.url, tmp_path, store)) == [3, 2]
         server.deliver(path_of(3))
@@ -84,7 +84,7 @@ def test_files_that_fail_leave_a_gap_and_come_again(tmp_path: Path) -> None:
     store = MemoryStore()
     with feed_server(files_of(range(6))) as server:
         server.publish(6)
-        server.misbehave(path_of(1), "503", times=2)
+        server.inject_fault(path_of(1), "503", times=2)
         server.replace(path_of(4), b"no file of numbers")
         batches = list(followed(server.url, tmp_path, store))
         faults = [fault for batch in batches for fault in batch.faults]
@@ -99,14 +99,14 @@ def test_files_that_fail_leave_a_gap_and_come_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["late", "missing", "truncated", "503", "hang up"])
-def test_whatever_the_provider_does_the_archive_is_the_same_in_the_end(tmp_path: Path, fault: Misdeed) -> None:
+def test_whatever_the_provider_does_the_archive_is_the_same_in_the_end(tmp_path: Path, fault: Fault) -> None:
     """A batch without the file that failed, then the file: value for value what is written in one go, on a disk."""
     folder, at_once = tmp_path / "grown.zarr", tmp_path / "at_once.zarr"
-    append(piece(range(10)), at_once, chunks=CHUNKS)
+    append(piece(range(10)), at_once, chunks=CHUNKS, step="3h")
     downloads = tmp_path / "files"
     with feed_server(files_of(range(10))) as server:
         for place in (2, 5):
-            server.misbehave(path_of(place), fault, times=2)
+            server.inject_fault(path_of(place), fault, times=2)
         server.publish(10)
         batches = list(followed(server.url, downloads, folder))
         assert [len(batch.faults) for batch in batches] == ([0, 0, 0] if fault == "late" else [1, 1, 0])
@@ -137,8 +137,8 @@ def test_a_provider_that_is_away_is_asked_again(tmp_path: Path) -> None:
     """The loop goes on through errors of the provider, appends what is published meanwhile, and stops when told."""
     store, stop = MemoryStore(), threading.Event()
     with feed_server(files_of(range(8))) as server:
-        server.misbehave(LISTING, "503")
-        server.misbehave(LISTING, "hang up")
+        server.inject_fault(LISTING, "503")
+        server.inject_fault(LISTING, "hang up")
         server.publish(4)
         seen = []
         for batch in followed(server.url, tmp_path, store, every_s=0.01, stop=stop):
@@ -148,7 +148,7 @@ def test_a_provider_that_is_away_is_asked_again(tmp_path: Path) -> None:
             if len(seen) == 2:
                 stop.set()
         assert len(seen) == 2
-        server.misbehave(LISTING, "503")
+        server.inject_fault(LISTING, "503")
         with pytest.raises(OSError, match="503"):
             list(followed(server.url, tmp_path, store))
     assert_holds(store, range(8))
@@ -169,7 +169,7 @@ def test_stopped_between_batches_it_resumes(tmp_path: Path) -> None:
 def test_steps_before_the_archive_begins_are_left_out(tmp_path: Path) -> None:
     """A provider may have more than the archive is about."""
     store = MemoryStore()
-    append(piece([5, 6]), store, chunks=CHUNKS)
+    append(piece([5, 6]), store, chunks=CHUNKS, step="3h")
     with feed_server(files_of(range(9))) as server:
         server.publish(9)
         assert sum(added(followed(server.url, tmp_path, store))) == 2

@@ -14,8 +14,9 @@ import pytest
 import xarray as xr
 from zarr.storage import LocalStore, MemoryStore
 
-from helpers.append import LOCK, Lock, append, keys, locked, put
-from helpers.append import write as append_lock
+from helpers.append import append, locked
+from helpers.append import store as append_lock
+from helpers.append.store import Lock, keys, put
 from tests.append_pieces import CHUNKS, assert_holds, batch, piece, present, read
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def leave(store: Store, *, pid: int | None = None, machine: str | None = None, o
         lock = replace(claim.lock, since=claim.lock.since - older_s, pid=pid or claim.lock.pid)
     if machine:
         lock = replace(lock, machine=machine, host=machine)
-    put(store, {LOCK: json.dumps(asdict(lock)).encode()})
+    put(store, {"time/append.lock": json.dumps(asdict(lock)).encode()})
     return lock
 
 
@@ -44,14 +45,14 @@ def dead_process() -> int:
 def test_the_second_writer_is_told() -> None:
     """While one writer is at work another one is refused, with who and since when, and writes nothing."""
     store = MemoryStore()
-    append(batch(0), store, chunks=CHUNKS)
+    append(batch(0), store, chunks=CHUNKS, step="3h")
     with locked(store):
         before = dict(store._store_dict)
         with pytest.raises(BlockingIOError, match=r"is being written to by process \d+ on .*, for .*s\. Wait"):
             append(batch(1), store)
         assert store._store_dict == before
     append(batch(1), store)
-    assert LOCK not in store._store_dict
+    assert "time/append.lock" not in store._store_dict
 
 
 def test_a_lock_is_released_by_whatever_ends_the_work() -> None:
@@ -70,10 +71,10 @@ def test_a_lock_is_released_by_whatever_ends_the_work() -> None:
 
     store = Full()
     with pytest.raises(OSError, match="no space left"):
-        append(piece(range(3)), store, chunks=CHUNKS)
-    assert LOCK not in store._store_dict
+        append(piece(range(3)), store, chunks=CHUNKS, step="3h")
+    assert "time/append.lock" not in store._store_dict
     store.full = False
-    append(piece(range(3)), store, chunks=CHUNKS)
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h")
     assert_holds(store, range(3))
 
 
@@ -94,7 +95,7 @@ def test_the_lock_of_another_life_of_this_process_number_is_taken_over() -> None
     store = MemoryStore()
     lock = leave(store)
     assert lock.dead
-    append(piece(range(3)), store, chunks=CHUNKS)
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h")
     assert_holds(store, range(3))
 
 
@@ -103,10 +104,10 @@ def test_the_lock_of_another_machine_is_taken_by_age_only() -> None:
     store = MemoryStore()
     leave(store, machine="far", pid=1, older_s=100)
     with pytest.raises(BlockingIOError, match=r"process 1 on far, for 1\.7 min.*take_lock_older_than_s="):
-        append(piece(range(3)), store, chunks=CHUNKS)
+        append(piece(range(3)), store, chunks=CHUNKS, step="3h")
     with pytest.raises(BlockingIOError):
         append(piece(range(3)), store, chunks=CHUNKS, take_lock_older_than_s=1000)
-    append(piece(range(3)), store, chunks=CHUNKS, take_lock_older_than_s=50)
+    append(piece(range(3)), store, chunks=CHUNKS, step="3h", take_lock_older_than_s=50)
     assert_holds(store, range(3))
     assert not [key for key in keys(store) if "lock" in key]
 
@@ -126,7 +127,7 @@ def test_a_living_process_of_this_machine_keeps_its_lock() -> None:
 def test_a_writer_whose_lock_was_taken_publishes_nothing() -> None:
     """It finds out before it publishes, and leaves the lock of the other one alone."""
     store = MemoryStore()
-    append(batch(0), store, chunks=CHUNKS)
+    append(batch(0), store, chunks=CHUNKS, step="3h")
     with locked(store) as first, locked(store, take_lock_older_than_s=0) as second:
         assert second.holds
         with pytest.raises(BlockingIOError, match=r"has taken the lock of .* from this one"):
@@ -172,7 +173,7 @@ def test_of_many_that_try_at_once_one_succeeds(tmp_path: Path, kind: str, left: 
 def test_writers_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     """Threads that append different steps, and try again when told to wait: all steps are there (zarr #2077)."""
     folder = str(tmp_path / "shared.zarr")
-    append(batch(0), folder, chunks=CHUNKS)
+    append(batch(0), folder, chunks=CHUNKS, step="3h")
     threads = [threading.Thread(target=append_patiently, args=(folder, first)) for first in (1, 2, 3)]
     for thread in threads:
         thread.start()
@@ -198,7 +199,7 @@ def append_patiently(folder: str, first: int) -> None:
 def test_what_is_no_lock_is_named() -> None:
     """Something else under the name of the lock is neither taken for free nor for a writer."""
     store = MemoryStore()
-    put(store, {LOCK: b"{}"})
+    put(store, {"time/append.lock": b"{}"})
     with pytest.raises(ValueError, match=r"append\.lock holds b'{}', which is no lock"):
         append(piece(range(3)), store)
 
