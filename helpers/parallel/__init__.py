@@ -7,14 +7,6 @@
 
 from helpers.parallel.barrier import BarrierStore
 from helpers.parallel.cluster import dask_cluster
-from helpers.parallel.writers import Writers, create_hdf5, read_hdf5, write_hdf5_regions, writer_processes
+from helpers.parallel.writers import create_hdf5, read_hdf5, write_hdf5_regions, writer_processes
 
-__all__ = [
-    "BarrierStore",
-    "Writers",
-    "create_hdf5",
-    "dask_cluster",
-    "read_hdf5",
-    "write_hdf5_regions",
-    "writer_processes",
-]
+__all__ = ["BarrierStore", "create_hdf5", "dask_cluster", "read_hdf5", "write_hdf5_regions", "writer_processes"]

@@ -49,8 +49,8 @@ def verdict(answer: Answer, expected: Expected) -> str:
 
     Examples
     --------
-    >>> from helpers.readers import Expected
-    >>> from helpers.readers import Answer
+    >>> from helpers.readers.archive import Expected
+    >>> from helpers.readers.readers import Answer
     >>> written = Expected(np.array([1.0, -0.0, np.nan]))
     >>> verdict(Answer(np.array([1.0, -0.0, np.nan])), written), verdict(Answer(np.array([1.0, 0.0, np.nan])), written)
     ('yes', 'WRONG')
@@ -91,18 +91,16 @@ def support_matrix(answers: Mapping[str, Mapping[str, Answer]], archive: Mapping
 
     Examples
     --------
-    >>> from helpers.readers import Expected
-    >>> from helpers.readers import Answer
+    >>> from helpers.readers.archive import Expected
+    >>> from helpers.readers.readers import Answer
     >>> archive = {"dtypes/int8": Expected(np.array([1], "i1"))}
     >>> matrix = support_matrix({"mine": {"dtypes/int8": Answer(refusal="never heard of it")}}, archive)
     >>> matrix.loc[("dtypes", "int8"), "mine"]
     'no'
     """
     index = pd.MultiIndex.from_tuples([tuple(path.split("/")) for path in archive], names=["part", "name"])
-    columns = {
-        reader: [verdict(said[path], expected) for path, expected in archive.items()]
-        for reader, said in answers.items()
-    }
+    truth = archive.items()
+    columns = {name: [verdict(said[path], expected) for path, expected in truth] for name, said in answers.items()}
     return pd.DataFrame(columns, index=index)
 
 
@@ -111,7 +109,7 @@ def refusals(answers: Mapping[str, Mapping[str, Answer]]) -> pd.Series[str]:
 
     Examples
     --------
-    >>> from helpers.readers import Answer
+    >>> from helpers.readers.readers import Answer
     >>> said = {"a": Answer(refusal="no such codec"), "b": Answer(refusal="no such codec")}
     >>> refusals({"mine": said}).to_dict()
     {('mine', 'a'): 'no such codec'}
@@ -130,16 +128,11 @@ def refusal_matrix(answers: Mapping[str, Mapping[str, Answer]]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from helpers.readers import Answer
+    >>> from helpers.readers.readers import Answer
     >>> refusal_matrix({"mine": {"a": Answer(refusal="no"), "b": Answer()}})["mine"].tolist()
     ['refused', 'READ']
     """
-    return pd.DataFrame(
-        {
-            reader: {path: "refused" if answer.refusal else "READ" for path, answer in said.items()}
-            for reader, said in answers.items()
-        }
-    )
+    return pd.DataFrame(answers).map(lambda answer: "refused" if answer.refusal else "READ")
 
 
 def draw_support(ax: Axes, matrix: pd.DataFrame) -> None:

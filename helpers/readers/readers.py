@@ -1,9 +1,4 @@
-"""The implementations that read it, in Python and in JavaScript.
-
-Reads arrays and groups of one archive with each implementation of Zarr that Python can call.
-
-Reads arrays of an archive with zarrita, a Zarr for JavaScript, under Node.
-"""
+"""The implementations of Zarr that read an archive: four that Python can call, and zarrita, for JavaScript."""
 
 from __future__ import annotations
 
@@ -29,7 +24,7 @@ if TYPE_CHECKING:
 
     type Read = Callable[[Path], Answer]
 
-__all__ = ["READERS", "ZARRITA_MISSING", "Answer", "first_words", "node_program", "read_all", "read_with_zarrita"]
+__all__ = ["READERS", "ZARRITA_MISSING", "Answer", "read_all", "read_with_zarrita"]
 
 
 @dataclass(frozen=True)
@@ -87,15 +82,7 @@ def read_all(read: Read, root: Path, paths: Iterable[str]) -> dict[str, Answer]:
 
 
 def first_words(message: str) -> str:
-    r"""Return the first line of an error, from where it no longer speaks of places on this machine.
-
-    Examples
-    --------
-    >>> first_words('Error reading local file "/data/a/zarr.json": Expected object [spec=...]\nmore')
-    'Expected object'
-    >>> first_words("ZARR:/data/a: No such file or directory")
-    'No such file or directory'
-    """
+    """Return the first line of an error, from where it no longer speaks of places on this machine."""
     line = (message.strip() or "no words").splitlines()[0].split(" [")[0]
     line = re.sub(r'^.*(?:"|:)/[^"]*?"?: ', "", line)
     return textwrap.shorten(re.sub(r'"?/[^"\s]*/[^"]*"?', "...", line), 110, placeholder=" ...")
@@ -151,23 +138,16 @@ READERS: dict[str, Read] = {
 }
 
 
-JAVASCRIPT = Path(__file__).parent.parent / "javascript"
+JAVASCRIPT = Path(__file__).parents[2] / "javascript"
 ZARRITA_MISSING = (
     "No zarrita was found: the JavaScript column needs it, nothing else does. Install Node.js 20 or later "
     "(https://nodejs.org), then run `make javascript`."
 )
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 
 def node_program() -> Path | None:
-    """Return the Node that can run zarrita, None if there is none or zarrita is not installed.
-
-    Examples
-    --------
-    >>> program = node_program()
-    >>> program is None or program.stem == "node"
-    True
-    """
+    """Return the Node that can run zarrita, None if there is none or zarrita is not installed."""
     node = shutil.which("node")
     return Path(node) if node and (JAVASCRIPT / "node_modules" / "zarrita").is_dir() else None
 
@@ -208,7 +188,7 @@ def read_with_zarrita(root: Path, paths: Iterable[str]) -> dict[str, Answer]:
     command = [str(node), str(JAVASCRIPT / "read_zarr.mjs"), str(root), *paths]
     environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
     done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", timeout=PATIENCE_S, env=environment, check=False
+        command, capture_output=True, encoding="utf-8", timeout=TIMEOUT_S, env=environment, check=False
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     if len(lines) != len(paths):

@@ -15,18 +15,13 @@ import pytest
 import zarr
 from zarr.storage import LocalStore
 
-from helpers.parallel import (
-    BarrierStore,
-    Writers,
-    create_hdf5,
-    read_hdf5,
-    write_hdf5_regions,
-    writer_processes,
-)
+from helpers.parallel import BarrierStore, create_hdf5, read_hdf5, write_hdf5_regions, writer_processes
 from tests.processes import runs, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from helpers.parallel.writers import Writers
 
 #: How many races a test runs: 50 for `make test-long`.
 RACES = int(os.environ.get("PARALLEL_RACES", "10"))

@@ -1,4 +1,4 @@
-"""Tests of helpers.readers."""
+"""Tests of the support matrix: verdicts, refusals and the picture."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 
 from helpers.readers import (
     READERS,
-    VERDICTS,
-    Answer,
-    Expected,
     draw_support,
     read_all,
     refusal_matrix,
@@ -21,6 +18,9 @@ from helpers.readers import (
     verdict,
     write_core_archive,
 )
+from helpers.readers.archive import Expected
+from helpers.readers.matrix import VERDICTS
+from helpers.readers.readers import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
