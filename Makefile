@@ -46,7 +46,7 @@ render: $(READY)  ## execute lessons and store their outputs (NB=03 for one, ARG
 
 style: $(READY)  ## measure the lessons against the norms for notebooks
 	@echo "== style of the lessons"
-	@$(PY) -m tools.style
+	@$(PY) -m tools.style $(NB)
 
 bench: $(READY)  ## measure speed against peers and limits, as ratios in one run
 	$(PY) -m benchmarks
@@ -72,7 +72,7 @@ types: $(DEV_READY)
 tests: $(DEV_READY) npm-if-possible
 	@echo "== helper tests, and notebooks with their outputs compared"
 	@$(PYTEST) -q -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/browser $(COMPARED) \
-		$(if $(NB),$(LESSON),$(LONGEST) tests helpers) $(ARGS)
+		$(if $(NB),-k $(NB) $(LESSON),$(LONGEST) tests helpers) $(ARGS)
 
 unit: $(DEV_READY) npm-if-possible
 	@echo "== helper tests"

@@ -1,4 +1,4 @@
-"""Measures lessons and helpers against the norms of this collection: `python -m tools.style`."""
+"""Measures lessons and helpers against the norms of this collection: `python -m tools.style [NB ...]`."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def module_faults(folder: Path = HELPERS) -> list[str]:
     return faults
 
 
-def main() -> int:
-    """Print one table, and what breaks a norm; return 1 when something does."""
-    lessons = read_lessons()
+def main(arguments: Sequence[str] = ()) -> int:
+    """Print a table of all lessons, or of those named by number, and what breaks a norm; return 1 if any does."""
+    lessons = [lesson for lesson in read_lessons() if lesson.path.stem.startswith(tuple(arguments) or "")]
     print(f"{'lesson':28}" + "".join(f"{norm.name:>20}" for norm in NORMS))
     print(f"{'(norm)':28}" + "".join(f"{f'{norm.least:g} to {norm.most:g}':>20}" for norm in NORMS))
-    faults = module_faults()
+    faults = [] if arguments else module_faults()
     for lesson in lessons:
         print(f"{lesson.path.stem:28}" + "".join(f"{norm.measure(lesson):>20g}" for norm in NORMS))
         for norm in NORMS:
@@ -116,4 +116,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
