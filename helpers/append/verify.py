@@ -18,7 +18,7 @@ import xarray as xr
 import zarr
 from zarr.storage import MemoryStore
 
-from helpers.append.append import PRESENT, Archive, every, text
+from helpers.append.archive import PRESENT, Archive, every, text
 from helpers.append.store import HALF_WRITTEN, LOCK, ROOT, get_many, keys, open_store
 from helpers.units import format_count, require_number
 

@@ -344,3 +344,13 @@ def test_another_writer_is_faster_between_plan_and_lock(monkeypatch: pytest.Monk
     done = append(piece([3, 4]), store)
     assert (done.added, done.skipped) == (2 - len({3, 4} & set(others)), len({3, 4} & set(others)))
     assert_holds(store, {0, 1, 2, 3, 4, *others})
+
+
+def test_late_steps_of_one_chunk_are_written_in_one_go() -> None:
+    """What lies between them is kept, and each chunk is one object."""
+    store = CountingStore(MemoryStore())
+    append(piece([0, 2, 4, 5, 7]), store, chunks=CHUNKS, step="3h")
+    store.reset()
+    append(piece([1, 3, 6]), store)
+    assert store.writes == 2 * (2 + 2 + 0) + 2 + 1 + 1  # rain and source twice, orbit twice, the record, the lock
+    assert_holds(store, range(8))
