@@ -69,9 +69,9 @@ types: $(DEV_READY)
 	@echo "== mypy"
 	@$(PY) -m mypy
 
-tests: $(DEV_READY) npm-if-possible
+tests: $(DEV_READY) $(if $(NB),,npm-if-possible)
 	@echo "== helper tests, and notebooks with their outputs compared"
-	@$(PYTEST) -q -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore=tests/browser $(COMPARED) \
+	@$(PYTEST) -q -rs $(if $(NB),,-n $(JOBS) --dist loadfile --no-loadscope-reorder) --ignore=tests/browser $(COMPARED) \
 		$(if $(NB),-k $(NB) $(LESSON),$(LONGEST) tests helpers) $(ARGS)
 
 unit: $(DEV_READY) npm-if-possible
