@@ -78,7 +78,13 @@ def read_all(read: Read, root: Path, paths: Iterable[str]) -> dict[str, Answer]:
     >>> answers["gone"].refusal
     'NOT_FOUND: Error opening "zarr3" driver: Metadata at local file ... does not exist'
     """
-    return {path: _answer(read, root / path) for path in paths}
+    answers = {}
+    for path in paths:
+        try:
+            answers[path] = read(root / path)
+        except Exception as error:  # readers raise what they like
+            answers[path] = Answer(refusal=first_words(str(error) or type(error).__name__))
+    return answers
 
 
 def first_words(message: str) -> str:
@@ -86,13 +92,6 @@ def first_words(message: str) -> str:
     line = (message.strip() or "no words").splitlines()[0].split(" [")[0]
     line = re.sub(r'^.*(?:"|:)/[^"]*?"?: ', "", line)
     return textwrap.shorten(re.sub(r'"?/[^"\s]*/[^"]*"?', "...", line), 110, placeholder=" ...")
-
-
-def _answer(read: Read, path: Path) -> Answer:
-    try:
-        return read(path)
-    except Exception as error:  # readers raise what they like
-        return Answer(refusal=first_words(str(error) or type(error).__name__))
 
 
 def _read_zarr(path: Path) -> Answer:

@@ -11,7 +11,18 @@ import pytest
 import zarr
 
 from helpers.readers import BEYOND, CORE, UNKNOWN, write_core_archive, write_unknown_extensions
-from helpers.readers.archive import CHUNKS, SHAPE, Expected, amended, array, missing, partly, raw_bits, sample
+from helpers.readers.archive import (
+    CHUNKS,
+    SHAPE,
+    Expected,
+    amended,
+    array,
+    missing,
+    partly,
+    partly_raw_bits,
+    raw_bits,
+    sample,
+)
 
 # What version 3.1 of the specification names.
 DATA_TYPES = {"bool", "float16", "float32", "float64", "complex64", "complex128", "r24"}
@@ -124,14 +135,14 @@ def test_a_missing_array_has_no_chunk(tmp_path: Path) -> None:
 
 def test_raw_bits_are_laid_out_by_the_specification(tmp_path: Path) -> None:
     """Three bytes an element, edge chunks at full size, the fill value a list of bytes."""
-    values = raw_bits(9)(tmp_path / "a")
+    values = raw_bits(tmp_path / "a")
     chunk = (tmp_path / "a/c/2/2").read_bytes()
     assert len(chunk) == 3 * CHUNKS[0] * CHUNKS[1]
     assert chunk[:3] == values[4, 6].tobytes()
     assert values.shape == SHAPE
     document = json.loads((tmp_path / "a/zarr.json").read_text())
     assert (document["data_type"], document["fill_value"]) == ("r24", [1, 2, 3])
-    assert raw_bits(1)(tmp_path / "b")[-1, -1].tobytes() == bytes([1, 2, 3])
+    assert partly_raw_bits(tmp_path / "b")[-1, -1].tobytes() == bytes([1, 2, 3])
     assert keys(tmp_path / "b") == ["c/0/0"]
 
 
