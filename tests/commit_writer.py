@@ -24,7 +24,7 @@ def main(url: str, number: int, commits: int, *, writers: int) -> int:
     redone = 0
     for turn in range(commits):
         place = place_of(number, turn, writers=writers)
-        done = append_commit(repository, piece([place]), message=f"{number}, {turn}", chunks=CHUNKS)
+        done = append_commit(repository, piece([place]), message=f"{number}, {turn}", chunks=CHUNKS, step="3h")
         assert done.result.added == 1
         redone += done.redone
     return redone
