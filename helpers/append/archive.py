@@ -360,6 +360,7 @@ def _refuse_off_axis(archive: Archive, labels: Labels, places: Places, start: An
 
 
 def refuse_gaps(archive: Archive, labels: Labels, places: Places, max_gap: int) -> None:
+    """Raise an error if more steps than that are missing before one that is new."""
     new = places[places >= archive.length]
     gaps = np.diff(new, prepend=archive.length - 1) - 1
     if new.size and gaps.max() > max_gap:
