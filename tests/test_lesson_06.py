@@ -19,8 +19,6 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.experimental.cache_store import CacheStore
@@ -29,6 +27,7 @@ from zarr.testing.stateful import ZarrStoreStateMachine
 
 from helpers.counting import CountingStore
 from helpers.teach import run_suite
+from tests.stateful import run_machine
 from tests.store_bytes import list_keys, read_bytes, write_bytes
 from tools.lessons import NOTEBOOKS
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
 
 PROTOTYPE = default_buffer_prototype()
-STATEFUL = settings(max_examples=6, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -95,8 +93,7 @@ def test_nothing_of_the_suite_is_skipped() -> None:
 
 def test_any_sequence_of_requests_does_what_memory_does(store: Any) -> None:
     """Zarr's state machine of a store."""
-    machine: Any = lambda: ZarrStoreStateMachine(store)  # noqa: E731
-    run_state_machine_as_test(machine, settings=STATEFUL)
+    run_machine(ZarrStoreStateMachine, store)
 
 
 # --- what the suite does not ask ---

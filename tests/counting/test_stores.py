@@ -20,6 +20,7 @@ from zarr.storage import LocalStore, MemoryStore, WrapperStore
 from zarr.testing.store import StoreTests
 
 from helpers.counting import CountingStore, Counts, RequestStore, SlowStore
+from tests.stateful import MACHINES, run_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -425,3 +426,10 @@ def test_a_pace_that_makes_no_sense_is_refused(pace: Any, error: type[Exception]
     """The error names the value and what is allowed."""
     with pytest.raises(error, match=re.escape(message)):
         SlowStore(MemoryStore(), **pace)
+
+
+@pytest.mark.filterwarnings("ignore:The data type:zarr.errors.UnstableSpecificationWarning")  # bytes and the like
+@pytest.mark.parametrize("machine", MACHINES)
+def test_any_sequence_of_requests_does_what_memory_does(machine: Any) -> None:
+    """Zarr's state machines of a store, and of groups and arrays."""
+    run_machine(machine, CountingStore(MemoryStore()))

@@ -7,7 +7,6 @@ import asyncio
 import concurrent.futures
 import gc
 import multiprocessing
-import os
 import pickle
 import subprocess
 import sys
@@ -23,16 +22,14 @@ import redis
 import xarray as xr
 import zarr
 from dask.tokenize import tokenize
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, cpu, default_buffer_prototype
-from zarr.testing.stateful import ZarrHierarchyStateMachine, ZarrStoreStateMachine
 from zarr.testing.store import StoreTests
 
 from helpers.redis import RedisStore, RedisTransaction
 from helpers.servers import fake_redis_server
 from tests.redis_servers import SECRET, error_of, losing_the_first_answer_to, real_redis, serving
+from tests.stateful import MACHINES, run_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +40,6 @@ if TYPE_CHECKING:
 
 PROTOTYPE = default_buffer_prototype()
 ONE, TWO = cpu.Buffer.from_bytes(b"one"), cpu.Buffer.from_bytes(b"two")
-EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "6"))
-STATEFUL = settings(
-    max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
 
 
 @pytest.fixture(scope="module")
@@ -129,17 +122,11 @@ class TestRedisStoreOnStandIn(Conformance):
         return stand_in
 
 
-def test_any_sequence_of_requests_does_what_a_dict_does(store: RedisStore) -> None:
-    """Zarr's state machine of a store."""
-    machine: Any = lambda: ZarrStoreStateMachine(store)  # noqa: E731
-    run_state_machine_as_test(machine, settings=STATEFUL)
-
-
 @pytest.mark.filterwarnings("ignore:The data type:zarr.errors.UnstableSpecificationWarning")  # bytes and the like
-def test_any_sequence_of_changes_to_a_hierarchy_does_what_memory_does(store: RedisStore) -> None:
-    """Zarr's state machine of groups and arrays."""
-    machine: Any = lambda: ZarrHierarchyStateMachine(store)  # noqa: E731
-    run_state_machine_as_test(machine, settings=STATEFUL)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_any_sequence_of_requests_does_what_memory_does(store: RedisStore, machine: Any) -> None:
+    """Zarr's state machines of a store, and of groups and arrays."""
+    run_machine(machine, store)
 
 
 # --- what zarr does with it ---
@@ -435,13 +422,12 @@ class TestRedisTransaction(StoreTests[OpenTransaction, cpu.Buffer]):
 
 
 @pytest.mark.filterwarnings("ignore:The data type:zarr.errors.UnstableSpecificationWarning")  # bytes and the like
-@pytest.mark.parametrize("machine", [ZarrStoreStateMachine, ZarrHierarchyStateMachine])
+@pytest.mark.parametrize("machine", MACHINES)
 def test_any_sequence_of_requests_is_published_as_it_looked(store: RedisStore, machine: Any) -> None:
     """Zarr's state machines on a transaction over keys that were there: at its end the store holds what it showed."""
     store.keys.write({"0/zarr.json": b"old", "1": b"old"})
     with store.transaction() as tx:
-        make: Any = lambda: machine(tx)  # noqa: E731
-        run_state_machine_as_test(make, settings=STATEFUL)
+        run_machine(machine, tx)
         keys = keys_of(tx)
         values = tx.read_many(keys)
         assert store.read_many(["0/zarr.json", "1"]) == [b"old", b"old"]
