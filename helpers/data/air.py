@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import xarray as xr
-from scipy.ndimage import uniform_filter  # type: ignore[import-untyped]
 
 from helpers.data.fetch import REGISTRY, fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import xarray as xr
     from numpy.typing import NDArray
 
     type Floats = NDArray[np.float64]
@@ -123,6 +122,8 @@ def air_temperature(
     if source == "synthetic":
         return _synthetic()
     if source == "ncep":
+        import xarray as xr
+
         # The file is of netCDF's classic format, which scipy reads.
         with xr.open_dataset(fetch("air_temperature.nc", folder=folder, registry=registry), engine="scipy") as ds:
             return ds.load()
@@ -132,6 +133,8 @@ def air_temperature(
 
 def _synthetic() -> xr.Dataset:
     """Round to hundredths, as the file has them: what processors compute differently is far below."""
+    import xarray as xr  # here, since whoever starts a server of files imports this package, too
+
     hours = 6 * np.arange(_STEPS)
     hundredths = np.rint(temperatures(hours, seed=_SEED) / _PRECISION).astype("int16")
     extremes = np.array([hundredths.min(), hundredths.max()]) * _PRECISION
@@ -162,6 +165,8 @@ def land() -> NDArray[np.bool_]:
 
 def temperatures(hours: NDArray[np.integer], *, seed: int) -> Floats:
     """Return maps in kelvin, of shape (time, 25, 53), for hours since the beginning of a year (UTC)."""
+    from scipy.ndimage import uniform_filter  # type: ignore[import-untyped]
+
     # Each cell is averaged with its neighbours, so that coasts are neither land nor sea.
     inland: Floats = uniform_filter(land().astype("float64"), 3, mode="nearest")
     north = ((LAT - LAT.min()) / np.ptp(LAT))[:, np.newaxis]
