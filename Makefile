@@ -114,7 +114,7 @@ JAVASCRIPT := javascript/node_modules/.package-lock.json
 
 azurite: $(AZURITE)  ## install Azurite, which plays Azure Blob Storage (needs Node.js 20 or later)
 
-javascript: $(JAVASCRIPT)  ## install zarrita (lesson 13) and reveal.js (slides) (needs Node.js 20 or later)
+javascript: $(JAVASCRIPT)  ## install zarrita (lesson 14) and reveal.js (slides) (needs Node.js 20 or later)
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --prefix $* --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -2,7 +2,7 @@
 
 `write_core_archive` and `write_unknown_extensions` write the archives; `READERS`, through `read_all`, and
 `read_with_zarrita` read them; `support_matrix`, `refusals` and `draw_support` say what each reader made of them.
-Lesson 13 asks four readers in Python and one in JavaScript.
+Lesson 14 asks four readers in Python and one in JavaScript.
 """
 
 from helpers.readers.archive import BEYOND, CORE, UNKNOWN, write_core_archive, write_unknown_extensions

@@ -1,7 +1,7 @@
 """Provides `check`, which tells a learner on the spot whether an answer is right.
 
-What is right, and which wrong answers get which hint, stands in ``exercises.toml`` beside this file, as
-digests: the answer can be recognised there, but not read.
+For a number or a choice, what is right and which wrong answers get which hint stands in ``exercises.toml`` beside this
+file, as digests: the answer can be recognised there, but not read. What a learner makes is judged by `judges`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from helpers.teach.judges import judges_of, verdict
 
 __all__ = ["check", "digest"]
 
@@ -40,7 +42,8 @@ def check(name: str, answer: object) -> None:
     answer : object
         A number, a string, a bool, None, or a sequence, set, mapping or NumPy array of those. Floats count
         to six significant digits; tuples, lists and one-dimensional arrays of the same values are the same
-        answer. ``...`` stands for "not answered yet".
+        answer. Where the exercise asks to make something: an array, a store, a function. ``...`` stands for "not
+        answered yet".
 
     Raises
     ------
@@ -57,12 +60,23 @@ def check(name: str, answer: object) -> None:
     Right.
     >>> check("demo.chunks", 2)
     Not yet. That is the number along one axis; there are two axes.
+
+    Make a Zarr array of the numbers 0 to 9:
+
+    >>> import zarr
+    >>> check("demo.array", zarr.create_array({}, data=np.arange(10), chunks=(5,)))
+    Right. It has 2 chunks.
     """
-    exercises = _exercises()
-    if name not in exercises:
-        msg = f"no exercise is called {name!r}. There are {', '.join(sorted(exercises))}."
+    judges, exercises = judges_of(name.split(".", maxsplit=1)[0]), _exercises()
+    if name not in exercises and name not in judges:
+        msg = f"no exercise is called {name!r}. There are {', '.join(sorted({*exercises, *judges}))}."
         raise KeyError(msg)
-    print(_verdict(exercises[name], name, answer))
+    if answer is ...:
+        print("Not answered yet: put your answer in place of the `...` and run the cell again.")
+    elif name in judges:
+        print(verdict(judges[name], answer))
+    else:
+        print(_verdict(exercises[name], name, answer))
 
 
 def digest(name: str, answer: object) -> str:
@@ -81,8 +95,6 @@ def digest(name: str, answer: object) -> str:
 
 
 def _verdict(exercise: Mapping[str, Any], name: str, answer: object) -> str:
-    if answer is ...:
-        return "Not answered yet: put your answer in place of the `...` and run the cell again."
     try:
         found = digest(name, answer)
     except _UnreadableAnswerError:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.teach import check, digest, exercises
+from helpers.teach import check, digest, exercises, judges
 from tools.lessons import NOTEBOOKS, read_lessons
 
 FILE = Path(exercises.__file__).with_suffix(".toml")
@@ -145,4 +145,6 @@ def test_every_exercise_is_complete() -> None:
 def test_lessons_and_exercises_are_the_same_set() -> None:
     """No exercise lacks its lesson and no lesson its exercise."""
     source = "\n".join(cell.source for lesson in read_lessons(NOTEBOOKS) for cell in lesson.cells("code"))
-    assert set(re.findall(r'check\("([^"]+)"', source)) == set(EXERCISES) - {"demo.chunks"}
+    judged = {name for lesson in judges.LESSONS for name in judges.judges_of(lesson)}
+    assert set(re.findall(r'check\("([^"]+)"', source)) == {*EXERCISES, *judged} - {"demo.chunks", "demo.array"}
+    assert not judged & set(EXERCISES)

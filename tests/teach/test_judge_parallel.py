@@ -1,0 +1,1 @@
+"""Tests of helpers.teach.judge_parallel: right, wrong, empty, raising and endless answers."""
