@@ -19,4 +19,5 @@ its docstring says which lessons use it. A sub-package knows those above it in t
     append    archives that grow by a batch at a time
     readers   other implementations of Zarr, compared bit by bit
     teach     answers and stores of learners, checked
+    doctor    is this machine ready? It needs nothing but Python
 """

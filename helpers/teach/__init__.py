@@ -6,6 +6,7 @@ written in lesson 06: with zarr's own tests, and from another process.
 """
 
 from helpers.teach.exercises import check, digest
+from helpers.teach.judges import makes
 from helpers.teach.suite import SuiteReport, draw_suites, read_elsewhere, run_suite
 
-__all__ = ["SuiteReport", "check", "digest", "draw_suites", "read_elsewhere", "run_suite"]
+__all__ = ["SuiteReport", "check", "digest", "draw_suites", "makes", "read_elsewhere", "run_suite"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LESSONS", "NotYetError", "judges_of", "made", "verdict"]
+__all__ = ["LESSONS", "NotYetError", "judges_of", "made", "makes", "verdict"]
 
 # Which module judges a lesson: only that one is imported.
 LESSONS = {
@@ -80,6 +80,11 @@ def judges_of(lesson: str) -> dict[str, Judge]:
     if lesson in LESSONS:
         importlib.import_module(f"helpers.teach.judge_{LESSONS[lesson]}")
     return {name: judge for name, judge in _JUDGES.items() if name.startswith(f"{lesson}.")}
+
+
+def makes(name: str) -> bool:
+    """Return whether the exercise `name`, such as ``"03.layout"``, asks to make something."""
+    return name in judges_of(name.split(".", maxsplit=1)[0])
 
 
 def verdict(judge: Judge, answer: object) -> str:
