@@ -9,14 +9,24 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from helpers.cost.selections import count_covered, count_touched, parse_grid, parse_selection
-from helpers.cost.shards import index_nbytes, read_shards
+import numpy as np
+
+from helpers.cost.selections import (
+    count_covered,
+    count_touched,
+    parse_blocks,
+    parse_grid,
+    parse_orthogonal,
+    parse_points,
+    parse_selection,
+)
+from helpers.cost.shards import index_nbytes, read_chunks, read_shards
 from helpers.units import format_count, format_nbytes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from helpers.cost.selections import Grid, Selection, Sizes
+    from helpers.cost.selections import Grid, Indexer, Picks, Selection, Sizes
 
 __all__ = [
     "BANDWIDTH_BPS",
@@ -238,9 +248,15 @@ def _times(ratio: float) -> str:
 
 
 def plan_read(
-    shape: Sizes, dtype: npt.DTypeLike, chunks: Sizes, selection: Selection, *, shards: Sizes | None = None
+    shape: Sizes,
+    dtype: npt.DTypeLike,
+    chunks: Sizes,
+    selection: Selection,
+    *,
+    shards: Sizes | None = None,
+    indexer: Indexer = "basic",
 ) -> ReadPlan:
-    """Predict what zarr will ask of a store to read `array[selection]`.
+    """Predict what zarr will ask of a store to read `array[selection]`, or `array.oindex[selection]` and the like.
 
     Parameters
     ----------
@@ -249,9 +265,13 @@ def plan_read(
     dtype : dtype-like
         Data type of fixed size.
     selection : int, slice, Ellipsis or tuple of these
-        What stands between the brackets; `numpy.s_` writes it down.
+        What stands between the brackets; `numpy.s_` writes it down. For `oindex` also a list or a mask in each
+        dimension; for `vindex` a list for each dimension, or one mask; for `blocks` numbers of chunks (of shards,
+        if there are any).
     shards : int or tuple of int, optional
         Elements of a shard in each dimension, if the array has shards.
+    indexer : {"basic", "oindex", "vindex", "blocks"}
+        What stands before the brackets.
 
     Returns
     -------
@@ -273,8 +293,8 @@ def plan_read(
     compression, fewer bytes come back, and those of a shard perhaps in fewer requests. Chunks that were never
     written are requests all the same, of 0 bytes.
 
-    The time taken does not depend on the size of the array; with shards and a step longer than a chunk, it grows
-    with the number of elements selected in a dimension.
+    The time taken does not depend on the size of the array; with shards and a step longer than a chunk, and with
+    lists, it grows with the number of elements selected in a dimension.
 
     Examples
     --------
@@ -283,12 +303,36 @@ def plan_read(
     <ReadPlan: 200 requests for 200 chunks in 200 objects, 64.0 MB read for 1.6 kB needed (40,000x)>
     >>> plan_read((200, 200, 200), "f8", (20, 20, 20), np.s_[:, 0, 0], shards=(200, 200, 200))
     <ReadPlan: 4 requests for 10 chunks in 1 object, 1.4 MB read for 1.6 kB needed (890x)>
+    >>> plan_read((200, 200, 200), "f8", (20, 20, 20), ([5, 7, 190],) * 3, indexer="vindex")
+    <ReadPlan: 2 requests for 2 chunks in 2 objects, 128.0 kB read for 24 B needed (5,333x)>
     """
     grid = parse_grid(shape, dtype, chunks=chunks, shards=shards)
+    if indexer == "vindex":
+        return _plan_points(parse_points(selection, grid.shape), grid)
+    if indexer == "oindex":
+        return plan_picks(parse_orthogonal(selection, grid.shape), grid)
+    if indexer == "blocks":
+        return plan_picks(parse_blocks(selection, grid), grid)
     return plan_picks(parse_selection(selection, grid.shape), grid)
 
 
-def plan_picks(picks: tuple[range, ...], grid: Grid) -> ReadPlan:
+def _plan_points(points: npt.NDArray[np.intp], grid: Grid) -> ReadPlan:
+    """Predict a read of scattered points, one row each."""
+    chunks = np.unique(points // grid.chunks, axis=0)
+    requests, nbytes, round_trips = len(chunks), len(chunks) * grid.chunk_nbytes, len(chunks)
+    if grid.shards is not None:
+        requests, nbytes, round_trips = read_chunks(chunks, grid)
+    return ReadPlan(
+        chunks=len(chunks),
+        objects=len(np.unique(points // (grid.shards or grid.chunks), axis=0)),
+        requests=requests,
+        nbytes_read=nbytes,
+        nbytes_needed=len(points) * grid.itemsize,
+        round_trips=round_trips,
+    )
+
+
+def plan_picks(picks: Picks, grid: Grid) -> ReadPlan:
     """Predict a read as `plan_read` does, from what is parsed already."""
     touched = _touched(picks, grid.chunks)
     needed = _elements(picks) * grid.itemsize
@@ -372,11 +416,11 @@ def plan_write(
     )
 
 
-def _elements(picks: tuple[range, ...]) -> int:
+def _elements(picks: Picks) -> int:
     return math.prod(len(pick) for pick in picks)
 
 
-def _touched(picks: tuple[range, ...], sizes: tuple[int, ...]) -> int:
+def _touched(picks: Picks, sizes: tuple[int, ...]) -> int:
     return math.prod(count_touched(pick, size) for pick, size in zip(picks, sizes, strict=True))
 
 

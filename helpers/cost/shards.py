@@ -19,9 +19,9 @@ from zarr.core.indexing import morton_order_coords
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from helpers.cost.selections import Grid
+    from helpers.cost.selections import Grid, Picks
 
-__all__ = ["ShardReads", "index_nbytes", "read_shards"]
+__all__ = ["ShardReads", "index_nbytes", "read_chunks", "read_shards"]
 
 # The default `max_concurrency` of Store.get_ranges.
 _RANGES_AT_ONCE = 10
@@ -64,7 +64,7 @@ def index_nbytes(chunks_per_shard: int) -> int:
     return 16 * chunks_per_shard + 4
 
 
-def read_shards(picks: tuple[range, ...], grid: Grid) -> ShardReads:
+def read_shards(picks: Picks, grid: Grid) -> ShardReads:
     """Count what zarr asks for when it reads a selection, nowhere empty, of a sharded array.
 
     Notes
@@ -80,11 +80,9 @@ def read_shards(picks: tuple[range, ...], grid: Grid) -> ShardReads:
     >>> read_shards((range(200), range(1)), grid)
     ShardReads(requests=4, nbytes=108808, round_trips=4)
     """
-    shards = grid.shards or grid.chunks
-    per_shard = tuple(shard // chunk for shard, chunk in zip(shards, grid.chunks, strict=True))
-    patterns = [_patterns(*each) for each in zip(picks, grid.chunks, shards, grid.shape, strict=True)]
-    gap, longest = (zarr.config.get(f"array.sharding_coalesce_max_{name}") for name in ("gap_bytes", "bytes"))
-    merging = _Merging(grid.chunk_nbytes, gap, longest)
+    per_shard, merging = _per_shard(grid), _merging(grid)
+    each = zip(picks, grid.chunks, grid.shards or grid.chunks, grid.shape, strict=True)
+    patterns = [_patterns(*one) for one in each]
     total = np.zeros(3, dtype=object)  # of Python's integers, which do not overflow
     for combination in product(*patterns):
         number = math.prod(count for _, count in combination)
@@ -94,13 +92,46 @@ def read_shards(picks: tuple[range, ...], grid: Grid) -> ShardReads:
     return ShardReads(*total)
 
 
+def read_chunks(chunks: npt.NDArray[np.intp], grid: Grid) -> ShardReads:
+    """Count what zarr asks for when it reads some chunks, each once, of a sharded array: `read_shards` for points.
+
+    Examples
+    --------
+    >>> from helpers.cost.selections import parse_grid
+    >>> grid = parse_grid((200, 200), "f8", chunks=(10, 10), shards=(100, 100))
+    >>> read_chunks(np.array([[0, 0], [9, 9], [19, 0]]), grid)
+    ShardReads(requests=4, nbytes=84008, round_trips=4)
+    """
+    per_shard, merging = _per_shard(grid), _merging(grid)
+    in_all = [-(-length // chunk) for length, chunk in zip(grid.shape, grid.chunks, strict=True)]
+    total = np.zeros(3, dtype=object)
+    for shard in np.unique(chunks // per_shard, axis=0):
+        inside = chunks[(chunks // per_shard == shard).all(axis=1)] % per_shard
+        present = np.minimum(per_shard, in_all - shard * per_shard)
+        places = _places(per_shard, tuple(present.tolist()))[tuple(inside.T)]
+        total += np.array(_read_places(np.sort(places), math.prod(per_shard), merging), object)
+    return ShardReads(*total)
+
+
+def _per_shard(grid: Grid) -> tuple[int, ...]:
+    return tuple(shard // chunk for shard, chunk in zip(grid.shards or grid.chunks, grid.chunks, strict=True))
+
+
+def _merging(grid: Grid) -> _Merging:
+    gap, longest = (zarr.config.get(f"array.sharding_coalesce_max_{name}") for name in ("gap_bytes", "bytes"))
+    return _Merging(grid.chunk_nbytes, gap, longest)
+
+
 @lru_cache(maxsize=1024)
-def _patterns(picks: range, chunk: int, shard: int, length: int) -> tuple[tuple[_Pattern, int], ...]:
+def _patterns(picks: range | tuple[int, ...], chunk: int, shard: int, length: int) -> tuple[tuple[_Pattern, int], ...]:
     """Return which patterns occur in one dimension, and in how many shards."""
     per_shard = shard // chunk
+    if isinstance(picks, tuple):
+        # One element for each chunk that is touched, in order.
+        picks = tuple(number * chunk for number in sorted({element // chunk for element in picks}))
     first, last = picks[0] // shard, picks[-1] // shard
     touched: list[tuple[range | tuple[int, ...], int]]
-    if picks.step > chunk:
+    if isinstance(picks, tuple) or picks.step > chunk:
         # Each element is in a chunk of its own, so they are few enough to be looked at.
         shares = groupby(picks, lambda element: element // shard)
         touched = [(tuple(element % shard // chunk for element in share), 1) for _, share in shares]
@@ -124,11 +155,19 @@ def _patterns(picks: range, chunk: int, shard: int, length: int) -> tuple[tuple[
 def _read_shard(per_shard: tuple[int, ...], patterns: tuple[_Pattern, ...], merging: _Merging) -> ShardReads:
     chunks = math.prod(per_shard)
     touched = math.prod(len(pattern.touched) for pattern in patterns)
-    index = index_nbytes(chunks)
     if touched == chunks:
-        return ShardReads(1, chunks * merging.chunk_nbytes + index, 1)
+        return _read_places(np.arange(chunks), chunks, merging)
     places = _places(per_shard, tuple(pattern.present for pattern in patterns))
-    spans = _spans(np.sort(places[np.ix_(*(list(pattern.touched) for pattern in patterns))], axis=None), merging)
+    inside = places[np.ix_(*(list(pattern.touched) for pattern in patterns))]
+    return _read_places(np.sort(inside, axis=None), chunks, merging)
+
+
+def _read_places(places: npt.NDArray[np.int64], chunks: int, merging: _Merging) -> ShardReads:
+    """Count what reading the chunks at these sorted places of one shard takes, of `chunks` that it may hold."""
+    index = index_nbytes(chunks)
+    if len(places) == chunks:
+        return ShardReads(1, chunks * merging.chunk_nbytes + index, 1)
+    spans = _spans(places, merging)
     rounds = 1 + -(-len(spans) // _RANGES_AT_ONCE)
     return ShardReads(1 + len(spans), index + sum(spans) * merging.chunk_nbytes, rounds)
 

@@ -69,6 +69,33 @@ def selectors(length: int) -> st.SearchStrategy[Any]:
 
 
 @st.composite
+def fancy_cases(draw: st.DrawFn) -> tuple[Layout, str, Any]:
+    """Draw a layout, what stands before the brackets, and a selection of lists, masks, points or blocks."""
+    layout = draw(layouts().filter(lambda layout: math.prod(layout.shape) > 0 and layout.shape))
+    indexer = draw(st.sampled_from(["oindex", "vindex", "blocks", "mask"]))
+    if indexer == "mask":
+        rng = np.random.default_rng(draw(st.integers(0, 99)))
+        return layout, "vindex", rng.random(layout.shape) < draw(st.sampled_from([0, 0.05, 0.5, 1]))
+    if indexer == "vindex":
+        number = draw(st.integers(1, 20))
+        lists = [st.lists(st.integers(-n, n - 1), min_size=number, max_size=number) for n in layout.shape]
+        return layout, indexer, draw(st.tuples(*lists))
+    if indexer == "oindex":
+        return layout, indexer, draw(st.tuples(*[orthogonal(length) for length in layout.shape]))
+    sizes = zip(layout.shape, layout.shards or layout.chunks, strict=True)
+    counts = [-(-length // size) for length, size in sizes]
+    blocks = [st.integers(-n, n - 1) | st.integers(0, n - 1).map(lambda k: slice(k, k + 2)) for n in counts]
+    return layout, indexer, draw(st.tuples(*blocks))
+
+
+def orthogonal(length: int) -> st.SearchStrategy[Any]:
+    """Draw what `oindex` takes for one dimension: a list, a mask, a slice or an integer."""
+    indices = st.integers(-length, length - 1)
+    masks = st.lists(st.booleans(), min_size=length, max_size=length).map(np.array)
+    return st.lists(indices, min_size=1, max_size=12) | masks | indices | st.integers(1, 5).map(slice)
+
+
+@st.composite
 def cases(draw: st.DrawFn) -> tuple[Layout, Any, dict[str, int]]:
     """Draw a layout, a selection of it, and when zarr merges byte ranges."""
     layout = draw(layouts())
@@ -107,6 +134,20 @@ def test_a_read_takes_what_was_planned(case: tuple[Layout, Any, dict[str, int]])
         store, array = make(layout)
         plan = plan_read(*layout[:3], selection, shards=layout.shards)
         values = np.asarray(array[selection])
+    assert store.counts == Counts(reads=plan.requests, bytes_read=plan.nbytes_read)
+    assert plan.nbytes_needed == values.nbytes
+    assert plan.objects <= plan.round_trips <= plan.requests
+    assert plan.chunks >= plan.objects
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(fancy_cases())
+def test_a_fancy_read_takes_what_was_planned(case: tuple[Layout, Any, Any]) -> None:
+    """Requests, bytes read and bytes needed, for lists, masks, points and blocks."""
+    layout, indexer, selection = case
+    store, array = make(layout)
+    plan = plan_read(*layout[:3], selection, shards=layout.shards, indexer=indexer)
+    values = np.asarray(getattr(array, indexer)[selection])
     assert store.counts == Counts(reads=plan.requests, bytes_read=plan.nbytes_read)
     assert plan.nbytes_needed == values.nbytes
     assert plan.objects <= plan.round_trips <= plan.requests
@@ -180,10 +221,34 @@ def test_a_bad_selection_gets_zarrs_own_kind_of_error(plan: Any, selection: Any)
 @pytest.mark.parametrize(
     "selection", [[1, 2], np.array([1]), np.array(1), np.ones((10, 10), bool), ([0], [1])], ids=repr
 )
-def test_fancy_selections_are_refused(selection: Any) -> None:
-    """What zarr can read but the model does not know is an error, not a wrong number."""
-    with pytest.raises(IndexError, match="Lists, arrays and masks are not planned for"):
+def test_fancy_selections_are_refused_without_an_indexer(selection: Any) -> None:
+    """Whether pairs or rows and columns are meant has to be said."""
+    with pytest.raises(IndexError, match="For lists and masks, give `indexer`"):
         plan_read((10, 10), "u1", (5, 5), selection)
+
+
+@pytest.mark.parametrize(
+    ("indexer", "selection"),
+    [
+        ("oindex", ([1, 10], 0)),
+        ("oindex", ([-11], 0)),
+        ("oindex", (np.ones(9, bool), 0)),
+        ("oindex", (["x"], 0)),
+        ("oindex", (slice(None, None, -1), [0])),
+        ("vindex", ([1, 2],)),
+        ("vindex", ([1], [10])),
+        ("vindex", np.ones((9, 10), bool)),
+        ("blocks", (2, 0)),
+        ("blocks", (slice(None, None, 2), 0)),
+    ],
+)
+def test_a_bad_fancy_selection_gets_zarrs_own_kind_of_error(indexer: Any, selection: Any) -> None:
+    """Out of bounds, of the wrong length, or not a list of integers."""
+    _, array = make(Layout((10, 10), "u1", (5, 5), None))
+    with pytest.raises((IndexError, ValueError, TypeError)):
+        getattr(array, indexer)[selection]
+    with pytest.raises(IndexError):
+        plan_read((10, 10), "u1", (5, 5), selection, indexer=indexer)
 
 
 @pytest.mark.parametrize(
