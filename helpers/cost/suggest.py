@@ -29,9 +29,13 @@ class Suggestion:
     Parameters
     ----------
     chunks : tuple of int
-        Elements in each dimension.
+        Elements of a chunk in each dimension.
+    shards : tuple of int or None
+        Elements of a shard, if shards were asked for.
     nbytes : int
         Bytes of a chunk, not compressed.
+    objects : int
+        Stored objects of the whole array: shards, or chunks without shards.
     seconds : float
         Weighted mean of the seconds of the reads.
     plans : tuple of ReadPlan
@@ -41,20 +45,23 @@ class Suggestion:
 
     Examples
     --------
-    >>> Suggestion(chunks=(100, 10), nbytes=8000, seconds=0.2, plans=(), each_seconds=(0.1, 0.3))
-    <Suggestion: chunks (100, 10) of 8.0 kB, 200 ms on average (100 ms, 300 ms)>
+    >>> timed = {"seconds": 0.2, "plans": (), "each_seconds": (0.1, 0.3)}
+    >>> Suggestion(chunks=(100, 10), shards=(200, 20), nbytes=8000, objects=6, **timed)
+    <Suggestion: chunks (100, 10) of 8.0 kB in shards (200, 20), 200 ms on average (100 ms, 300 ms)>
     """
 
     chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
     nbytes: int
+    objects: int
     seconds: float
     plans: tuple[ReadPlan, ...]
     each_seconds: tuple[float, ...]
 
     def __repr__(self) -> str:
         each = ", ".join(format_seconds(seconds) for seconds in self.each_seconds)
-        mean = format_seconds(self.seconds)
-        return f"<Suggestion: chunks {self.chunks} of {format_nbytes(self.nbytes)}, {mean} on average ({each})>"
+        where = f"{format_nbytes(self.nbytes)}{f' in shards {self.shards}' if self.shards else ''}"
+        return f"<Suggestion: chunks {self.chunks} of {where}, {format_seconds(self.seconds)} on average ({each})>"
 
 
 def suggest_chunks(
@@ -63,6 +70,7 @@ def suggest_chunks(
     reads: Sequence[tuple[Selection, float]],
     *,
     target_nbytes: int = 4 * 2**20,
+    shard_nbytes: int | None = None,
     latency_s: float = LATENCY_S,
     bandwidth_Bps: float | None = BANDWIDTH_BPS,  # noqa: N803
     concurrency: int = CONCURRENCY,
@@ -80,6 +88,8 @@ def suggest_chunks(
         Typical selections, and how often each happens compared with the others.
     target_nbytes : int, default 4 MiB
         Bytes of a chunk that must not be exceeded, not compressed.
+    shard_nbytes : int, optional
+        Bytes of a shard that must not be exceeded, not compressed; without it, chunks are objects of their own.
     latency_s, bandwidth_Bps, concurrency
         How far away the store is; as for `ReadPlan.seconds`.
     limit : int, default 10
@@ -100,6 +110,8 @@ def suggest_chunks(
     -----
     Candidates cut each dimension into 1, 2, 3, 4, 6, 8, 12, … parts, in every combination that fits the
     target and in which no dimension could be cut less: the line along which one read is traded for another.
+    With shards, chunks of a quarter, a 16th and a 64th of the target are tried: requests within a shard are
+    merged, so that smaller chunks pay. A shard has as many chunks along every dimension, as many as fit.
     They are ranked in bands of 5 % in seconds; within a band, the one that cuts the dimensions most evenly
     comes first, because it is the kindest to reads that are not listed.
 
@@ -121,26 +133,51 @@ def suggest_chunks(
         raise ValueError(msg)
     picks = [parse_selection(selection, whole.shape) for selection, _ in reads]
     found = []
-    for chunks in _candidates(whole, target_nbytes):
-        grid = whole._replace(chunks=chunks)
+    for grid in dict.fromkeys(_grids(whole, target_nbytes, shard_nbytes)):
         plans = tuple(plan_picks(each, grid) for each in picks)
         seconds = tuple(
             plan.seconds(latency_s=latency_s, bandwidth_Bps=bandwidth_Bps, concurrency=concurrency) for plan in plans
         )
         mean = sum(weight / total * each for (_, weight), each in zip(reads, seconds, strict=True))
         found.append(
-            Suggestion(chunks=chunks, nbytes=grid.chunk_nbytes, seconds=mean, plans=plans, each_seconds=seconds)
+            Suggestion(
+                chunks=grid.chunks,
+                shards=grid.shards,
+                nbytes=grid.chunk_nbytes,
+                objects=math.prod(map(_cells, grid.shape, grid.shards or grid.chunks)),
+                seconds=mean,
+                plans=plans,
+                each_seconds=seconds,
+            )
         )
     return _ranked(found, whole.shape)[:limit]
 
 
-def _candidates(whole: Grid, target_nbytes: int) -> list[tuple[int, ...]]:
+def _cells(length: int, size: int) -> int:
+    return -(-length // size)
+
+
+def _grids(whole: Grid, target_nbytes: int, shard_nbytes: int | None) -> Iterator[Grid]:
     fits = target_nbytes // whole.itemsize
     if fits < 1:
         msg = f"target_nbytes={target_nbytes!r} does not fit one element of {whole.itemsize} bytes. Give more."
         raise ValueError(msg)
+    for parts in (1,) if shard_nbytes is None else (4, 16, 64):
+        for chunks in _candidates(whole, max(fits // parts, 1)):
+            grid = whole._replace(chunks=chunks)
+            yield grid if shard_nbytes is None else grid._replace(shards=_shards(grid, shard_nbytes))
+
+
+def _shards(grid: Grid, nbytes: int) -> tuple[int, ...]:
+    """Multiply the chunks by one number in every dimension, as far as `nbytes` and the array reach."""
+    cells = [*map(_cells, grid.shape, grid.chunks)]
+    times = int((nbytes / grid.chunk_nbytes) ** (1 / max(sum(cut > 1 for cut in cells), 1)) + 1e-9)
+    return tuple(chunk * max(min(times, cut), 1) for chunk, cut in zip(grid.chunks, cells, strict=True))
+
+
+def _candidates(whole: Grid, fits: int) -> list[tuple[int, ...]]:
     # From small to large, so that a chunk is made before those that it could grow into.
-    sizes = [sorted({max(-(-length // parts), 1) for parts in _parts(length)}) for length in whole.shape]
+    sizes = [sorted({max(_cells(length, parts), 1) for parts in _parts(length)}) for length in whole.shape]
     larger = [dict(pairwise(steps)) for steps in sizes]
     candidates: list[tuple[int, ...]] = [()]
     for steps in sizes:

@@ -70,6 +70,36 @@ def test_suggestions_are_ranked_within_five_percent_and_limited() -> None:
     assert suggest_chunks(HOURLY, "f4", [(SERIES, 1), (MAP, 1)], limit=3) == found[:3]
 
 
+def test_with_shards_both_readers_wait_less_and_objects_are_few() -> None:
+    """Lesson 03's archive: smaller chunks, fewer bytes, a sixtieth of the objects, and shards that keep their bound."""
+    reads: list[tuple[Any, float]] = [(SERIES, 1), (MAP, 1)]
+    alone = suggest_chunks(HOURLY, "f4", reads)[0]
+    found = suggest_chunks(HOURLY, "f4", reads, shard_nbytes=2**28, limit=1000)
+    best = found[0]
+    assert best.objects * 50 < alone.objects == 442_368
+    assert all(shorter < wait for shorter, wait in zip(best.each_seconds, alone.each_seconds, strict=True))
+    assert best.seconds < alone.seconds / 2
+    assert len(set(found)) == len(found)
+    for one in found:
+        assert one.shards is not None
+        assert math.prod(one.shards) * 4 <= 2**28
+        assert all(shard % chunk == 0 for shard, chunk in zip(one.shards, one.chunks, strict=True))
+        assert one.nbytes <= 2**20
+    assert best.plans[0] == plan_read(HOURLY, "f4", best.chunks, SERIES, shards=best.shards)
+    assert best.objects == plan_read(HOURLY, "f4", best.chunks, ..., shards=best.shards).objects
+    assert "in shards (1720, 120, 300)" in repr(best)
+
+
+def test_a_shard_holds_at_least_one_chunk_and_at_most_the_array() -> None:
+    """Also where the bound is smaller than a chunk, or larger than all there is."""
+    for nbytes in (1, 2**30):
+        for one in suggest_chunks((30, 20), "f8", [(0, 1)], shard_nbytes=nbytes, target_nbytes=2**10):
+            assert one.shards is not None
+            pairs = zip(one.shards, one.chunks, (30, 20), strict=True)
+            assert all(chunk <= shard < length + chunk for shard, chunk, length in pairs)
+            assert one.objects >= 1
+
+
 @pytest.mark.parametrize(("shape", "selection"), [((), ()), ((0, 5), ()), ((3,), 0), ((1, 1, 7), np.s_[0])])
 def test_small_and_empty_arrays_get_chunks_too(shape: tuple[int, ...], selection: Any) -> None:
     """All of it in one chunk."""
