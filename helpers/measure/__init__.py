@@ -4,9 +4,9 @@ Layouts and engines (lesson 03, engines also 00), codecs and flipped bits (04), 
 seen at work, reads at once and peak memory (00 and 08).
 """
 
-from helpers.measure.codecs import Coding, compare_codecs, draw_codecs, flip_bit, try_bit_flips
+from helpers.measure.codecs import Coding, compare_codecs, flip_bit
 from helpers.measure.concurrency import MeteredFile, MeteredStore, ThreadSamples, sample_threads
-from helpers.measure.layouts import ENGINES, Layout, compare_engines, compare_layouts, seconds_of
+from helpers.measure.layouts import ENGINES, Layout, compare_layouts, seconds_of
 from helpers.measure.peak_memory import Measured, peak_memory
 from helpers.measure.remote import compare_with_plan
 
@@ -19,13 +19,10 @@ __all__ = [
     "MeteredStore",
     "ThreadSamples",
     "compare_codecs",
-    "compare_engines",
     "compare_layouts",
     "compare_with_plan",
-    "draw_codecs",
     "flip_bit",
     "peak_memory",
     "sample_threads",
     "seconds_of",
-    "try_bit_flips",
 ]

@@ -1,9 +1,8 @@
-"""Compares codecs on one chunk of data, what they save, cost and change, and says what a flipped bit does to them."""
+"""Compares codecs on one chunk of data: what they save, cost and change; and flips a bit of a file."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,13 @@ from zarr.storage import MemoryStore
 from helpers.measure.layouts import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
-    from matplotlib.axes import Axes
     from zarr.abc.codec import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec
 
-__all__ = ["Coding", "compare_codecs", "draw_codecs", "flip_bit", "try_bit_flips"]
-
-
-# Vermilion and blue of Okabe and Ito (https://jfly.uni-koeln.de/color/).
-_WAYS = {"write": ("o", "#D55E00"), "read": ("s", "#0072B2")}
+__all__ = ["Coding", "compare_codecs", "flip_bit"]
 
 
 class Coding(TypedDict, total=False):
@@ -79,37 +73,6 @@ def compare_codecs(data: npt.NDArray[np.generic], codings: Mapping[str, Coding],
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("codec")
 
 
-def draw_codecs(ax: Axes, table: pd.DataFrame, *, labels: Iterable[str] = ()) -> None:
-    """Draw ratio against speed: a circle for writing and a square for reading with each codec.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    table : pandas.DataFrame
-        What `compare_codecs` returned.
-    labels : iterable of str
-        Which of its codecs are named in the picture.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> fig, ax = plt.subplots()
-    >>> draw_codecs(ax, compare_codecs(np.arange(1000), {"default": {}}), labels=["default"])
-    >>> ax.get_xlabel(), ax.get_ylabel(), [text.get_text() for text in ax.texts]
-    ('MB/s', 'ratio', ['default'])
-    >>> plt.close(fig)
-    """
-    for way, (marker, colour) in _WAYS.items():
-        ax.semilogx(table[f"{way}_MBps"], table["ratio"], marker, color=colour, label=way)
-    for name in labels:
-        place = (float(table["read_MBps"][name]), float(table["ratio"][name]))
-        ax.annotate(name, place, xytext=(0, 5), textcoords="offset points", fontsize=8)
-    ax.margins(x=0.15, y=0.15)
-    ax.set(xlabel="MB/s", ylabel="ratio")
-    ax.legend(loc="upper left")
-
-
 def _row(data: npt.NDArray[np.generic], coding: Coding, repeats: int) -> dict[str, float]:
     array = zarr.create_array(
         MemoryStore(),
@@ -140,9 +103,6 @@ def _max_error(given: npt.NDArray[np.generic], read: npt.NDArray[np.generic]) ->
     return float(np.nanmax(np.abs(before - after), initial=0.0))
 
 
-type Outcome = Literal["right", "wrong", "error"]
-
-
 def flip_bit(file: Path, bit: int) -> None:
     """Change one bit of a file; a second time changes it back. Bit 8 is the lowest of the second byte.
 
@@ -159,48 +119,3 @@ def flip_bit(file: Path, bit: int) -> None:
     value = bytearray(file.read_bytes())
     value[bit // 8] ^= 1 << bit % 8
     file.write_bytes(value)
-
-
-def try_bit_flips(array: zarr.Array[Any], file: Path, *, bits: Iterable[int]) -> dict[Outcome, int]:
-    """Flip one bit of a chunk at a time, read the array, and flip it back.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        The array, as it should be read.
-    file : pathlib.Path
-        Where one of its chunks lies.
-    bits : iterable of int
-        The bits to try, as `flip_bit` counts them.
-
-    Returns
-    -------
-    dict
-        How often reading gave the ``"right"`` values all the same, ``"wrong"`` values, or an ``"error"``; what never
-        happened is left out.
-
-    Notes
-    -----
-    Any exception of a codec is an error here: which one it is differs from codec to codec.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib, zarr
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     array = zarr.create_array(folder, data=np.arange(1, 9), chunks=(8,), compressors=None)
-    ...     try_bit_flips(array, pathlib.Path(folder, "c/0"), bits=range(20))
-    {'wrong': 20}
-    """
-    truth = np.asarray(array[...])
-    return dict(Counter(_outcome(array, file, bit, truth) for bit in bits))
-
-
-def _outcome(array: zarr.Array[Any], file: Path, bit: int, truth: np.ndarray[Any, Any]) -> Outcome:
-    flip_bit(file, int(bit))
-    try:
-        # Bytes, not values: NaN is unlike itself, and -0.0 is equal to 0.0.
-        return "right" if np.asarray(array[...]).tobytes() == truth.tobytes() else "wrong"
-    except Exception:
-        return "error"
-    finally:
-        flip_bit(file, int(bit))

@@ -25,6 +25,8 @@ __all__ = ["MeteredFile", "MeteredStore", "ThreadSamples", "sample_threads"]
 
 # The functions in which zarr's codecs do their work.
 _CODECS = ("_encode_sync", "_decode_sync")
+# From one sample to the next. A busy machine takes longer.
+_EVERY_S = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +43,15 @@ class ThreadSamples:
         How many samples were taken.
     seconds : float
         How long the function ran.
-    cores : float
-        How many cores it kept busy on average.
     """
 
     inside: int
     at_once: int
     total: int
     seconds: float
-    cores: float
 
 
-def sample_threads(
-    function: Callable[[], object], *, inside: Collection[str] = _CODECS, every_s: float = 0.001
-) -> ThreadSamples:
+def sample_threads(function: Callable[[], object], *, inside: Collection[str] = _CODECS) -> ThreadSamples:
     """Run a function in a thread, and sample from another how many threads are inside functions of some names.
 
     To sample takes the GIL, the lock that only one thread of Python holds at a time. So whoever is seen inside a
@@ -67,8 +64,6 @@ def sample_threads(
         What to run, without arguments. What it raises is raised here.
     inside : collection of str
         Names of Python functions; by default those in which zarr's codecs work.
-    every_s : float, default 0.001
-        Seconds from one sample to the next. A busy machine takes longer.
 
     Returns
     -------
@@ -93,18 +88,16 @@ def sample_threads(
     """
     seen = []
     with ThreadPoolExecutor(1) as pool:
-        began, busy = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
         call = pool.submit(function)
         while not call.done():
             stacks = [traceback.walk_stack(frame) for frame in sys._current_frames().values()]
             seen.append(sum(any(frame.f_code.co_name in inside for frame, _ in stack) for stack in stacks))
-            time.sleep(every_s)
+            time.sleep(_EVERY_S)
         seconds = time.perf_counter() - began
-        cores = (time.process_time() - busy) / seconds
     call.result()
-    return ThreadSamples(
-        inside=sum(n > 0 for n in seen), at_once=max(seen, default=0), total=len(seen), seconds=seconds, cores=cores
-    )
+    inside_once = sum(n > 0 for n in seen)
+    return ThreadSamples(inside=inside_once, at_once=max(seen, default=0), total=len(seen), seconds=seconds)
 
 
 class _Meter:
@@ -113,12 +106,8 @@ class _Meter:
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
         self.lock = threading.Lock()
-        self.reset()
-
-    def reset(self) -> None:
-        with self.lock:
-            self.ends: list[float] = []
-            self.peak = 0
+        self.ends: list[float] = []
+        self.peak = 0
 
     def begin(self) -> None:
         now = time.monotonic()
@@ -139,7 +128,7 @@ class _Metered:
 
     def reset(self) -> None:
         """Begin to count anew."""
-        self._meter.reset()
+        self._meter.ends, self._meter.peak = [], 0
 
 
 class MeteredStore(_Metered, RequestStore):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     type Read = Callable[[Selection], npt.NDArray[np.generic]]
 
-__all__ = ["ENGINES", "Layout", "compare_engines", "compare_layouts", "seconds_of"]
+__all__ = ["ENGINES", "Layout", "compare_layouts", "seconds_of"]
 
 
 def seconds_of[**P](call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> float:
@@ -96,13 +96,14 @@ class Layout(TypedDict):
     shards: NotRequired[tuple[int, ...]]
 
 
-type Layouts = Mapping[str, Layout]
-
-
 def compare_layouts(
-    data: npt.NDArray[np.generic], layouts: Layouts, selections: Mapping[str, Selection], *, repeats: int = 5
+    data: npt.NDArray[np.generic],
+    layouts: Mapping[str, Layout],
+    selections: Mapping[str, Selection],
+    *,
+    repeats: int = 3,
 ) -> pd.DataFrame:
-    """Write `data` once for each layout into a local folder, and count and time what each selection takes.
+    """Write `data` once for each layout into a local folder; count what each selection takes, and time every engine.
 
     Parameters
     ----------
@@ -112,98 +113,50 @@ def compare_layouts(
         For each name its ``chunks`` and, if it has any, ``shards``.
     selections : mapping of str to selection
         For each name what stands between the brackets; `numpy.s_` writes it down.
-    repeats : int, default 5
+    repeats : int, default 3
         How often each read is timed.
 
     Returns
     -------
     pandas.DataFrame
         One row for each layout and read, with columns ``files`` (of the whole array, metadata included),
-        ``requests``, ``nbytes_read``, ``amplification`` (bytes read for each byte needed) and ``seconds`` (median).
+        ``requests``, ``nbytes_read``, ``amplification`` (bytes read for each byte needed), all as Zarr reads, and one
+        for each of `helpers.measure.ENGINES`: the median of its seconds. HDF5 does not know shards: NaN.
 
     Raises
     ------
     ValueError
         When `repeats` is less than 1, or zarr refuses a layout.
     AssertionError
-        When a read gives other values than `data` holds.
+        When an engine reads other values than `data` holds.
 
     Notes
     -----
-    The files have just been written, so they are read from the operating system's cache: seconds are those of zarr and
-    of system calls, not those of a disk.
+    The files have just been written, so they are read from the operating system's cache: seconds are those of the
+    engines and of system calls, not those of a disk. The engines take turns within each repeat, so that what else the
+    machine does falls on all of them alike. HDF5 has a file of its own with the same chunks.
 
     Examples
     --------
     >>> cube = np.arange(1.0, 65).reshape(4, 4, 4)
-    >>> table = compare_layouts(cube, {"planes": {"chunks": (1, 4, 4)}}, {"line": np.s_[:, 0, 0]})
+    >>> table = compare_layouts(cube, {"planes": {"chunks": (1, 4, 4)}}, {"line": np.s_[:, 0, 0]}, repeats=1)
     >>> table.loc[("planes", "line"), ["files", "requests", "nbytes_read", "amplification"]].tolist()
     [5.0, 4.0, 512.0, 16.0]
     """
-    rows = {}
+    rows: dict[tuple[str, str], dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, layout in tqdm(layouts.items(), desc="layouts", leave=False):
-            path = _write(data, Path(folder, f"{name}.zarr"), layout)
+            path = Path(folder, f"{name}.zarr")
+            zarr.create_array(path, data=data, compressors=None, **layout)
             files = sum(found.is_file() for found in path.rglob("*"))
-            for read, selection in selections.items():
-                seconds = _race(["zarr"], path, data, selection, repeats)["zarr"]
-                rows[name, read] = {"files": files, **_count(path, selection), "seconds": seconds}
-    return _table(rows)
-
-
-def compare_engines(
-    data: npt.NDArray[np.generic], layouts: Layouts, selections: Mapping[str, Selection], *, repeats: int = 5
-) -> pd.DataFrame:
-    """Let every engine of `helpers.measure.ENGINES` read the same chunks, in turn, and time it.
-
-    Parameters
-    ----------
-    data, layouts, selections, repeats
-        As for `compare_layouts`. The peer HDF5 is left out where a layout has shards, which it does not know.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each layout and read, and a column for each engine: the median of its seconds, NaN where it
-        cannot read a layout.
-
-    Raises
-    ------
-    AssertionError, ValueError
-        As for `compare_layouts`.
-
-    Notes
-    -----
-    The engines take turns within each repeat, so that what else the machine does falls on all of them alike. HDF5 has a
-    file of its own with the same chunks, since it has another format.
-
-    Examples
-    --------
-    >>> cube = np.arange(1.0, 65).reshape(4, 4, 4)
-    >>> table = compare_engines(cube, {"planes": {"chunks": (1, 4, 4)}}, {"line": np.s_[:, 0, 0]}, repeats=1)
-    >>> table.columns.tolist()
-    ['zarr', 'zarr fused', 'zarrs', 'TensorStore', 'HDF5']
-    """
-    rows = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, layout in tqdm(layouts.items(), desc="engines", leave=False):
-            path = _write(data, Path(folder, f"{name}.zarr"), layout)
             engines = [engine for engine in ENGINES if engine != "HDF5" or "shards" not in layout]
             if "HDF5" in engines:
                 _write_hdf5(data, path, layout)
             for read, selection in selections.items():
-                rows[name, read] = _race(engines, path, data, selection, repeats)
-    return _table(rows).reindex(columns=list(ENGINES)).rename_axis(columns="engine")
-
-
-def _table(rows: Mapping[tuple[str, str], Mapping[str, float]]) -> pd.DataFrame:
-    index = pd.MultiIndex.from_tuples(rows, names=["layout", "read"])
-    return pd.DataFrame([*rows.values()], index=index)
-
-
-def _write(data: npt.NDArray[np.generic], path: Path, layout: Layout) -> Path:
-    zarr.create_array(path, data=data, compressors=None, chunks=layout["chunks"], shards=layout.get("shards"))
-    return path
+                seconds = _race(engines, path, data, selection, repeats)
+                rows[name, read] = {"files": files, **_count(path, selection), **seconds}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["layout", "read"])
+    return table.reindex(columns=[*table.columns.drop(ENGINES, errors="ignore"), *ENGINES])
 
 
 def _write_hdf5(data: npt.NDArray[np.generic], path: Path, layout: Layout) -> None:
@@ -219,8 +172,8 @@ def _count(path: Path, selection: Selection) -> dict[str, float]:
     array = zarr.open_array(store, mode="r")
     store.reset()
     values = np.asarray(array[selection])  # type: ignore[index] # zarr types ints only, not SupportsIndex
-    amplification = store.bytes_read / values.nbytes
-    return {"requests": store.reads, "nbytes_read": store.bytes_read, "amplification": amplification}
+    nbytes = store.bytes_read
+    return {"requests": store.reads, "nbytes_read": nbytes, "amplification": nbytes / values.nbytes}
 
 
 def _race(
@@ -230,8 +183,8 @@ def _race(
     with ExitStack() as stack:
         reads = {name: stack.enter_context(ENGINES[name](path)) for name in engines}
         for name, read in reads.items():
-            if not np.array_equal(read(selection), data[selection]):
-                msg = f"{name} reads other values at {selection} than were written."
+            if not np.array_equal(read(selection), data[selection]):  # type: ignore[index] # numpy types it narrower
+                msg = f"{name} reads other values at {selection!r} than were written."
                 raise AssertionError(msg)
         turns = [{name: seconds_of(read, selection) for name, read in reads.items()} for _ in range(repeats)]
     return {name: statistics.median(turn[name] for turn in turns) for name in reads}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCode
 from zarr.codecs.numcodecs import LZ4, Delta, FixedScaleOffset, Quantize
 
 from benchmarks.compression import rows
-from helpers.measure import Coding, compare_codecs, flip_bit, try_bit_flips
+from helpers.measure import Coding, compare_codecs, flip_bit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,20 @@ def written(folder: Path, compressors: Compressors) -> zarr.Array[Any]:
     return zarr.create_array(folder, data=data, chunks=(16, 16), compressors=compressors)
 
 
+def outcomes(array: zarr.Array[Any], file: Path, bits: list[int]) -> dict[str, int]:
+    """Flip one bit at a time, read, and flip it back, as lesson 04 does."""
+    truth = array[:].tobytes()  # type: ignore[union-attr] # an array, not a scalar
+    found: Counter[str] = Counter()
+    for bit in bits:
+        flip_bit(file, bit)
+        try:
+            found["right" if array[:].tobytes() == truth else "wrong"] += 1  # type: ignore[union-attr]
+        except Exception:
+            found["error"] += 1
+        flip_bit(file, bit)
+    return dict(found)
+
+
 def test_a_bit_is_flipped_and_flipped_back(tmp_path: Path) -> None:
     """Twice the same bit gives the same file."""
     file = tmp_path / "chunk"
@@ -94,7 +109,7 @@ def test_without_a_checksum_flips_come_through_as_data(tmp_path: Path, compresso
     """Many flips are read as other values, without an error: zarr's default included. The file is whole again."""
     array = written(tmp_path, compressors)
     truth = array[:]
-    found = try_bit_flips(array, tmp_path / "c/0/0", bits=BITS)
+    found = outcomes(array, tmp_path / "c/0/0", BITS)
     assert sum(found.values()) == 200
     assert found["wrong"] > 20
     np.testing.assert_array_equal(array[:], truth)
@@ -107,13 +122,13 @@ def test_without_a_checksum_flips_come_through_as_data(tmp_path: Path, compresso
 )
 def test_with_crc32c_every_flip_is_an_error(tmp_path: Path, compressors: Compressors) -> None:
     """Not one of 200 is read."""
-    assert try_bit_flips(written(tmp_path, compressors), tmp_path / "c/0/0", bits=BITS) == {"error": 200}
+    assert outcomes(written(tmp_path, compressors), tmp_path / "c/0/0", BITS) == {"error": 200}
 
 
 @pytest.mark.parametrize("compressors", [GzipCodec(), ZstdCodec(checksum=True)], ids=["gzip", "zstd with checksum"])
 def test_a_checksum_of_the_data_lets_nothing_wrong_through(tmp_path: Path, compressors: Compressors) -> None:
     """What is checked is what was decoded: a flip that changes no value may go unnoticed, and does no harm."""
-    found = try_bit_flips(written(tmp_path, compressors), tmp_path / "c/0/0", bits=BITS)
+    found = outcomes(written(tmp_path, compressors), tmp_path / "c/0/0", BITS)
     assert "wrong" not in found
     assert found["error"] > 190
 
@@ -124,5 +139,5 @@ def test_a_damaged_index_of_a_shard_is_an_error(tmp_path: Path) -> None:
     array = zarr.create_array(tmp_path, data=data, chunks=(4, 4), shards=(8, 8), compressors=None)
     file = tmp_path / "c/0/0"
     assert file.stat().st_size == 64 + 4 * 16 + 4
-    assert try_bit_flips(array, file, bits=range(64 * 8, 68 * 8)) == {"error": 32}
-    assert try_bit_flips(array, file, bits=range(32)) == {"wrong": 32}
+    assert outcomes(array, file, [*range(64 * 8, 68 * 8)]) == {"error": 32}
+    assert outcomes(array, file, [*range(32)]) == {"wrong": 32}

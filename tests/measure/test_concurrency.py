@@ -97,11 +97,10 @@ def test_codecs_let_go_of_the_gil() -> None:
     assert np.array_equal(slow[:], data)
 
 
-def test_seconds_and_cores_are_those_of_the_call() -> None:
-    """Sleeping takes time and no processor."""
+def test_seconds_are_those_of_the_call() -> None:
+    """Waiting included."""
     samples = sample_threads(lambda: time.sleep(0.3), inside=[])
     assert 0.3 <= samples.seconds < 20
-    assert samples.cores < 0.9
     assert samples.inside == samples.at_once == 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.cost import plan_read
-from helpers.measure import ENGINES, Layout, compare_engines, compare_layouts
+from helpers.measure import ENGINES, Layout, compare_layouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ SELECTIONS: Mapping[str, Selection] = {"line": np.s_[:, 0, 0], "whole": np.s_[..
 
 def test_layouts_are_counted_as_the_plan_predicts() -> None:
     """Requests and bytes in the table are those of `plan_read`."""
-    table = compare_layouts(CUBE, LAYOUTS, SELECTIONS, repeats=2)
+    table = compare_layouts(CUBE, LAYOUTS, SELECTIONS, repeats=1)
     plans = [
         plan_read(CUBE.shape, CUBE.dtype, layout["chunks"], selection, shards=layout.get("shards"))
         for layout in LAYOUTS.values()
@@ -39,13 +39,12 @@ def test_layouts_are_counted_as_the_plan_predicts() -> None:
     assert table["nbytes_read"].tolist() == [plan.nbytes_read for plan in plans]
     assert table["amplification"].tolist() == pytest.approx([plan.amplification for plan in plans])
     assert table["files"].tolist() == [14, 14, 3, 3]
-    assert (table["seconds"] > 0).all()
+    assert table["zarr"].gt(0).all()
 
 
 def test_every_engine_reads_every_layout_that_it_knows() -> None:
     """And gives the same values, or the comparison would stop; HDF5, which has no shards, leaves places empty."""
-    seconds = compare_engines(CUBE, LAYOUTS, SELECTIONS, repeats=1)
-    assert seconds.columns.tolist() == list(ENGINES)
+    seconds = compare_layouts(CUBE, LAYOUTS, SELECTIONS, repeats=1)[list(ENGINES)]
     assert seconds.drop(columns="HDF5").notna().to_numpy().all()
     assert seconds["HDF5"].isna().tolist() == [False, False, True, True]
 
@@ -60,4 +59,4 @@ def test_a_wrong_value_stops_the_comparison(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(ENGINES, "zarr", wrong)
     with pytest.raises(AssertionError, match="zarr reads other values"):
-        compare_engines(CUBE, LAYOUTS, SELECTIONS, repeats=1)
+        compare_layouts(CUBE, LAYOUTS, SELECTIONS, repeats=1)
