@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: tests azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests clean setup check-python redis
+.PHONY: tests azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests figures minutes workshop site clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -97,8 +97,22 @@ lock: $(DEV_READY)  ## renew the locks and what is made from it
 slides: $(READY)  ## make slides of the talk, build/slides/00_see_why_zarr.html (needs Node.js 20 or later, for npm)
 	@command -v npm >/dev/null 2>&1 && $(MAKE) --no-print-directory javascript; $(PY) -m tools.slides $(NB)
 
-readme: $(READY)  ## renew the tables, badges and links of README.md, and CITATION.cff
+readme: $(READY)  ## renew what is made from the lessons: tables and links of README.md, outlines, CITATION.cff
 	$(PY) -m tools.readme
+	$(PY) -m tools.outlines
+
+minutes: $(READY)  ## print how long each lesson takes (ARGS=--write enters it)
+	$(PY) -m tools.minutes $(NB) $(ARGS)
+
+figures: $(READY)  ## put all figures on one page, build/figures.html, and say what is wrong with them
+	$(PY) -m tools.figures $(NB)
+
+site: $(READY)  ## make the site of lessons, helpers and teaching pages, build/site/html
+	$(call install,--quiet --require-hashes -r docs/requirements.lock)
+	$(PY) -m tools.site
+
+workshop: $(DEV_READY)  ## make copies for learner, live coding and instructor (ARGS=--offline: a zip for a room without network)
+	$(PY) -m tools.workshop $(NB) $(ARGS)
 
 clean:  ## remove the environment and all caches
 	rm -rf .venv .venv-newest .venv-zarr2 servers/node_modules javascript/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

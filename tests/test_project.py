@@ -17,7 +17,7 @@ from tools import locks, readme
 ROOT = Path(__file__).parent.parent
 LOCK = locks.LOCK.read_text(encoding="utf-8")
 DEV_LOCK = locks.DEV_LOCK.read_text(encoding="utf-8")
-BROWSER_LOCK = locks.BROWSER_LOCK.read_text(encoding="utf-8")
+OTHERS = {lock.parent.name: lock.read_text(encoding="utf-8") for lock in locks.OTHER_LOCKS}
 with (ROOT / "pyproject.toml").open("rb") as settings_file:
     SETTINGS = tomllib.load(settings_file)
 
@@ -80,7 +80,7 @@ def test_dependencies_are_lower_bounds() -> None:
         assert operators == ({">=", "<"} if text.startswith("nbval") else {">="}), text
 
 
-@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, BROWSER_LOCK], ids=["lessons", "dev", "browser"])
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK, *OTHERS.values()], ids=["lessons", "dev", *OTHERS])
 def test_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
     """What is downloaded can be checked, from whichever index pip is set up for."""
     entries = re.split(r"\n(?=[a-z])", "\n".join(row for row in lock.splitlines() if not row.startswith("#")))
@@ -88,12 +88,12 @@ def test_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
     assert not re.search(r"https?:", lock)
 
 
-def test_browser_lock_agrees_with_the_lock() -> None:
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_locks_agree_with_the_lock(name: str) -> None:
     """What several files pin has one version."""
-    versions, browser = pinned(LOCK + DEV_LOCK), pinned(BROWSER_LOCK)
-    assert {name: versions[name] for name in browser.keys() & versions} == {
-        name: browser[name] for name in browser.keys() & versions
-    }
+    versions, other = pinned(LOCK + DEV_LOCK), pinned(OTHERS[name])
+    shared = other.keys() & versions
+    assert {package: versions[package] for package in shared} == {package: other[package] for package in shared}
 
 
 @pytest.mark.parametrize(

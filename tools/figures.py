@@ -22,6 +22,8 @@ from tools.lessons import Lesson, read_lessons
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nbformat import NotebookNode
+
 SHEET = Path(__file__).parent.parent / "build" / "figures.html"
 LEAST_WIDTH, LEAST_DPI = 750, 100
 # How many cells before and after a picture its sentence may stand.
@@ -49,20 +51,34 @@ class Figure:
         return float(Image.open(io.BytesIO(self.png)).info.get("dpi", (0, 0))[0])
 
 
-def figures_of(lesson: Lesson) -> list[Figure]:
-    """Return the pictures that a lesson stores, each with the nearest sentence about it: before, else after."""
-    cells = lesson.notebook.cells
-    found = []
+def alt_texts(notebook: NotebookNode) -> dict[str, str]:
+    """Return what the prose says of the picture of each code cell, by the cell's id: the nearest, after or before.
+
+    A sentence tells of one picture: two pictures one after the other need two.
+    """
+    cells, found, used = notebook.cells, {}, set()
     for position, cell in enumerate(cells):
-        before, after = cells[max(0, position - NEAR) : position], cells[position + 1 : position + 1 + NEAR]
-        texts = [near.source for near in [*reversed(before), *after] if near.cell_type == "markdown"]
-        sentences = [match for text in texts for match in _SENTENCE.findall(text)]
-        alt = next(("".join(match).strip() for match in sentences), "")
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                png = base64.b64decode(output["data"]["image/png"])
-                found.append(Figure(lesson.path.stem, cell.id, png, alt))
+        if not any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            continue
+        found[cell.id] = ""
+        for near in sorted(range(len(cells)), key=lambda other: (abs(other - position), -other))[: 2 * NEAR + 1]:
+            sentence = _SENTENCE.search(cells[near].source) if cells[near].cell_type == "markdown" else None
+            if sentence and near not in used and abs(near - position) <= NEAR:
+                used.add(near)
+                found[cell.id] = (sentence[1] or sentence[2]).strip().removesuffix("*").strip()
+                break
     return found
+
+
+def figures_of(lesson: Lesson) -> list[Figure]:
+    """Return the pictures that a lesson stores, each with what the prose says of it."""
+    alts = alt_texts(lesson.notebook)
+    return [
+        Figure(lesson.path.stem, cell.id, base64.b64decode(output["data"]["image/png"]), alts[cell.id])
+        for cell in lesson.cells("code")
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
 
 
 def faults(lesson: Lesson) -> list[str]:

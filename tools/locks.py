@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
-BROWSER_LOCK = ROOT / "tests" / "browser" / "requirements.lock"
+# Each beside its requirements.in: what one target of `make` needs besides.
+OTHER_LOCKS = (ROOT / "tests" / "browser" / "requirements.lock", ROOT / "docs" / "requirements.lock")
 ENVIRONMENT = ROOT / "environment.yml"
 BINDER_ENVIRONMENT = ROOT / "binder" / "environment.yml"
 
@@ -95,13 +96,9 @@ def main(arguments: list[str]) -> int:
         compile_lock(ROOT / "pyproject.toml", DEV_LOCK, "--extra=dev", "--constraints=requirements.lock", *upgrade)
         both = [path.read_text(encoding="utf-8") for path in (DEV_LOCK, LOCK)]
         DEV_LOCK.write_text(without(*both), encoding="utf-8", newline="\n")
-        compile_lock(
-            BROWSER_LOCK.with_suffix(".in"),
-            BROWSER_LOCK,
-            "--constraints=requirements.lock",
-            "--constraints=requirements-dev.lock",
-            *upgrade,
-        )
+        constraints = ["--constraints=requirements.lock", "--constraints=requirements-dev.lock"]
+        for lock in OTHER_LOCKS:
+            compile_lock(lock.with_suffix(".in"), lock, *constraints, *upgrade)
     write_environments()
     return 0
 

@@ -100,6 +100,32 @@ def contributing(text: str, root: Path = ROOT) -> str:
     return _BLOCK.sub(lambda _: picture(root), text)
 
 
+def draw(file: Path, root: Path = ROOT) -> None:
+    """Draw the directions into an image file: who imports nothing stands right, who imports most stands left."""
+    import matplotlib.pyplot as plt
+
+    arrows = reduced({name: targets - {EVERYWHERE} for name, targets in directions(root).items() if name != EVERYWHERE})
+    levels: dict[str, int] = {}
+    for name in graphlib.TopologicalSorter(arrows).static_order():
+        levels[name] = max((levels[target] + 1 for target in arrows[name]), default=0)
+    rows = {level: sorted(name for name in levels if levels[name] == level) for level in set(levels.values())}
+    places = {
+        name: (-level, (len(names) - 1) / 2 - row) for level, names in rows.items() for row, name in enumerate(names)
+    }
+    fig, ax = plt.subplots(figsize=(9, 4.5), dpi=110, layout="constrained")
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "#E8F1F8", "edgecolor": "#0072B2"}
+    arrow = {"arrowstyle": "->", "color": "#555555", "shrinkA": 28, "shrinkB": 28}
+    for name, targets in arrows.items():
+        for target in targets:
+            ax.annotate("", places[target], places[name], arrowprops=arrow)
+    for name, place in places.items():
+        ax.text(*place, name, ha="center", va="center", fontsize=12, bbox=box)
+    ax.set(xlim=(-max(levels.values()) - 0.5, 0.5), ylim=(-len(rows[0]) / 2, len(rows[0]) / 2))
+    ax.axis("off")
+    fig.savefig(file)
+    plt.close(fig)
+
+
 def main() -> int:
     """Print what each sub-package imports, and renew the picture in CONTRIBUTING.md."""
     for name, targets in sorted(directions().items()):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import sys
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from tools.figures import alt_texts
 from tools.lessons import Lesson, read_lesson
 from tools.render import find
 
@@ -113,7 +113,7 @@ def slides_page(lesson: Lesson, *, reveal: Path = REVEAL) -> str:
     """
     if not (reveal / "reveal.js").exists():
         raise FileNotFoundError(REVEAL_MISSING)
-    told = _pictures(lesson.notebook)
+    told = alt_texts(lesson.notebook)
     parts = {name: (reveal / name).read_text(encoding="utf-8") for name in ("reset.css", "reveal.css", "reveal.js")}
     return PAGE.format(
         title=escape(lesson.title),
@@ -198,12 +198,6 @@ def _cell(cell: NotebookNode, told: Mapping[str, str]) -> str:
         outputs = "".join(_outputs(cell.outputs, told.get(cell.id, "")))
         shown = str(highlight(cell.source, PythonLexer(), HtmlFormatter())) + outputs
     return f'<div class="fragment">{shown}</div>' if slide_type(cell) == "fragment" else shown
-
-
-def _pictures(notebook: NotebookNode) -> dict[str, str]:
-    """Return what the words after each cell tell of its picture, if they do, by the cell's id."""
-    found = ((cell.id, re.search(r"\*The picture: (.+?)\*", after.source)) for cell, after in pairwise(notebook.cells))
-    return {name: match[1] for name, match in found if match}
 
 
 def _outputs(outputs: Iterable[NotebookNode], told: str) -> Iterable[str]:
