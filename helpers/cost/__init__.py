@@ -7,11 +7,12 @@ basic selection of any layout, and for lists, masks, points and blocks.
 """
 
 from helpers.cost.plans import S3_STANDARD, Prices, ReadPlan, WritePlan, plan_read, plan_write
-from helpers.cost.selections import Selection
+from helpers.cost.selections import Indexer, Selection
 from helpers.cost.suggest import Suggestion, suggest_chunks
 
 __all__ = [
     "S3_STANDARD",
+    "Indexer",
     "Prices",
     "ReadPlan",
     "Selection",

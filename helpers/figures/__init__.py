@@ -1,6 +1,35 @@
-"""Draw which chunks of an array a selection touches (lessons 00 and 03)."""
+"""Draw the diagrams of the lessons from real arrays, stores and plans: one module for each group of lessons."""
 
+from helpers.figures.arrays import (
+    draw_files,
+    draw_key_value,
+    draw_order,
+    draw_regions,
+    draw_resize,
+    draw_strides,
+    draw_workers,
+)
 from helpers.figures.chunks import draw_chunks
+from helpers.figures.growing import draw_append, draw_commits, draw_last_chunk, draw_writers
+from helpers.figures.stores import draw_read, draw_requests, draw_tree
 from helpers.figures.streams import RingPicture, draw_ring
 
-__all__ = ["RingPicture", "draw_chunks", "draw_ring"]
+__all__ = [
+    "RingPicture",
+    "draw_append",
+    "draw_chunks",
+    "draw_commits",
+    "draw_files",
+    "draw_key_value",
+    "draw_last_chunk",
+    "draw_order",
+    "draw_read",
+    "draw_regions",
+    "draw_requests",
+    "draw_resize",
+    "draw_ring",
+    "draw_strides",
+    "draw_tree",
+    "draw_workers",
+    "draw_writers",
+]
