@@ -11,6 +11,7 @@ from helpers.figures.arrays import (
 )
 from helpers.figures.chunks import draw_chunks
 from helpers.figures.growing import draw_append, draw_commits, draw_last_chunk, draw_writers
+from helpers.figures.parallel import draw_labels, draw_pieces_over_chunks, draw_task_graph, draw_two_writers
 from helpers.figures.stores import draw_read, draw_requests, draw_tree
 from helpers.figures.streams import RingPicture, draw_ring
 
@@ -21,15 +22,19 @@ __all__ = [
     "draw_commits",
     "draw_files",
     "draw_key_value",
+    "draw_labels",
     "draw_last_chunk",
     "draw_order",
+    "draw_pieces_over_chunks",
     "draw_read",
     "draw_regions",
     "draw_requests",
     "draw_resize",
     "draw_ring",
     "draw_strides",
+    "draw_task_graph",
     "draw_tree",
+    "draw_two_writers",
     "draw_workers",
     "draw_writers",
 ]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import shlex
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +21,6 @@ __all__ = ["VARIABLE", "DaskCluster", "dask_cluster"]
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 HOST = "127.0.0.1"
 TIMEOUT_S = 60
-# Who is killed cleans nothing up: its files lie in its folder, which goes with it.
-START = """
-import os, sys
-os.environ["DASK_TEMPORARY_DIRECTORY"] = os.getcwd()
-sys.path.insert(0, {checkout!r})
-from distributed.cli.{name} import main
-main()
-"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,9 +31,12 @@ class DaskCluster:
     ----------
     address : str
         Where its scheduler listens.
+    commands : tuple of str
+        What was started, as one would type it in a shell. Empty for a cluster that somebody else started.
     """
 
     address: str
+    commands: tuple[str, ...] = ()
     _workers: list[contextlib.ExitStack] = field(default_factory=list)
 
     def kill_worker(self) -> bool:
@@ -101,38 +95,26 @@ def dask_cluster(workers: int = 2) -> Iterator[DaskCluster]:
         with dask.config.set({"scheduler-address": named}):
             yield DaskCluster(named)
         return
+    scheduler_command = f"dask scheduler --host {HOST} --port 0"
+    # Without a nanny, so that the worker is the program, and nobody starts it again when it is killed.
+    worker_command = f"dask worker ${VARIABLE} --host {HOST} --no-nanny --nthreads 1"
     with contextlib.ExitStack() as stack:
-        scheduler = stack.enter_context(_program("dask_scheduler", "--port", "0", "--scheduler-file", "scheduler.json"))
-        address = _address(scheduler)
-        # Without a nanny, so that the worker is the program, and nobody starts it again when it is killed.
+        scheduler = stack.enter_context(_program(scheduler_command))
+        os.environ[VARIABLE] = address = scheduler.wait_until_it_says(r"Scheduler at:\s*(\S+)", within_s=TIMEOUT_S)[1]
+        stack.callback(os.environ.pop, VARIABLE, None)
         ends = [stack.enter_context(contextlib.ExitStack()) for _ in range(workers)]
-        options = [address, "--no-nanny", "--nthreads", "1"]
-        programs = [end.enter_context(_program("dask_worker", *options)) for end in ends]
+        programs = [end.enter_context(_program(worker_command)) for end in ends]
         _wait_for_workers(address, programs)
         stack.enter_context(dask.config.set({"scheduler-address": address}))
-        os.environ[VARIABLE] = address
-        stack.callback(os.environ.pop, VARIABLE, None)
-        yield DaskCluster(address, ends)
+        yield DaskCluster(address, (scheduler_command, *[worker_command] * workers), ends)
 
 
-def _program(name: str, *arguments: str) -> contextlib.AbstractContextManager[GuardedProgram]:
-    # What is sent to a worker may come from `helpers`: those of this checkout, wherever Python finds others.
-    checkout = str(Path(__file__).resolve().parents[2])
-    code = START.format(checkout=checkout, name=name)
-    options = ["--host", HOST, "--dashboard-address", f"{HOST}:0"]
-    return guarded_program(Path(sys.executable), ["-c", code, *arguments, *options])
-
-
-def _address(scheduler: GuardedProgram) -> str:
-    """Return the scheduler's address as soon as it has written it down."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < deadline and not scheduler.ended(within_s=0.01):
-        # Half a file is no JSON, no file is no file: both are not yet.
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            address: str = json.loads((scheduler.folder / "scheduler.json").read_text(encoding="utf-8"))["address"]
-            return address
-    msg = f"the Dask scheduler does not start. It says:\n{scheduler.said()}"
-    raise RuntimeError(msg)
+def _program(command: str) -> contextlib.AbstractContextManager[GuardedProgram]:
+    """Run a command of Dask's in a folder of its own, where its files go with it when it is killed."""
+    checkout = Path(__file__).resolve().parents[2]  # what is sent to a worker may come from `helpers`
+    python = [f"PYTHONPATH={checkout}", "DASK_TEMPORARY_DIRECTORY=.", sys.executable, "-m"]
+    words = shlex.split(os.path.expandvars(command))
+    return guarded_program(Path("/usr/bin/env"), [*python, *words, "--dashboard-address", f"{HOST}:0"])
 
 
 def _wait_for_workers(address: str, programs: list[GuardedProgram]) -> None:
