@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
-from numcodecs import Zstd
+from numcodecs import Zstd  # type: ignore[import-untyped]
 
 from helpers.teach.judges import judges_of, verdict
 
