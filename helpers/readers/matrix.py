@@ -165,13 +165,14 @@ def draw_support(ax: Axes, matrix: pd.DataFrame) -> None:
     ax.imshow(codes, cmap=ListedColormap(_COLOURS), vmin=-0.5, vmax=len(VERDICTS) - 0.5, aspect="auto")
     for (row, column), code in np.ndenumerate(codes):
         if _LETTERS[code]:
-            ax.text(column, row, _LETTERS[code], ha="center", va="center", fontsize=6)
+            ax.text(column, row, _LETTERS[code], ha="center", va="center", fontsize=10)
     parts = matrix.index.get_level_values(0)
     starts = [place for place in range(len(parts)) if place == 0 or parts[place] != parts[place - 1]]
     labels = [parts[start] for start in starts]
-    ax.set_xticks([start - 0.5 for start in starts], labels, ha="left", fontsize=6.5)
+    ax.set_xticks([start - 0.5 for start in starts], labels, ha="left")
     ax.xaxis.tick_top()
-    ax.set_yticks(range(len(matrix.columns)), list(matrix.columns), fontsize=8)
+    ax.set_yticks(range(len(matrix.columns)), list(matrix.columns))
+    ax.grid(visible=False)
     for start in starts[1:]:
         ax.axvline(start - 0.5, color="black", linewidth=1)
 

@@ -1,7 +1,7 @@
 """Provides `check`, which tells a learner on the spot whether an answer is right.
 
-For a number or a choice, what is right and which wrong answers get which hint stands in ``exercises.toml`` beside this
-file, as digests: the answer can be recognised there, but not read. What a learner makes is judged by `judges`.
+For a number or a choice, what is right and which wrong answers get which hint stands in ``questions/``, a
+file for each lesson, as digests: the answer can be recognised there, but not read. What a learner makes is judged by `judges`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from helpers.teach.judges import judges_of, verdict
 __all__ = ["check", "digest"]
 
 
+QUESTIONS = Path(__file__).parent / "questions"
 _LONGEST, _DEEPEST = 10_000, 8
 
 
@@ -80,7 +81,7 @@ def check(name: str, answer: object) -> None:
 
 
 def digest(name: str, answer: object) -> str:
-    """Return the digest under which `answer` stands in ``exercises.toml`` (for authors).
+    """Return the digest under which `answer` stands in ``questions/NN.toml`` (for authors).
 
     Examples
     --------
@@ -106,7 +107,8 @@ def _verdict(exercise: Mapping[str, Any], name: str, answer: object) -> str:
 
 @cache
 def _exercises() -> dict[str, dict[str, Any]]:
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    files = sorted(QUESTIONS.glob("*.toml"))
+    return {name: table for file in files for name, table in tomllib.loads(file.read_text(encoding="utf-8")).items()}
 
 
 def _spelling(answer: object, depth: int = 0) -> str:

@@ -22,8 +22,9 @@ LESSONS = {
     **dict.fromkeys(["demo", "00", "01", "02"], "arrays"),
     **dict.fromkeys(["03", "04"], "layouts"),
     **dict.fromkeys(["05", "06", "07"], "stores"),
-    **dict.fromkeys(["08", "09", "14"], "parallel"),
+    **dict.fromkeys(["08", "09"], "parallel"),
     **dict.fromkeys(["10", "11", "12", "13"], "streams"),
+    "14": "ecosystem",
 }
 _JUDGES: dict[str, Judge] = {}
 # How long an answer that is stopped has to end; one that waits in C code is left behind.

@@ -6,7 +6,6 @@ import re
 import runpy
 import sys
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 from helpers.teach import check, digest, exercises, judges
 from tools.lessons import NOTEBOOKS, read_lessons
 
-FILE = Path(exercises.__file__).with_suffix(".toml")
-EXERCISES = tomllib.loads(FILE.read_text(encoding="utf-8"))
+FILES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in exercises.QUESTIONS.glob("*.toml")}
+EXERCISES = {name: table for file in FILES.values() for name, table in file.items()}
 
 
 class Hostile:
@@ -133,7 +132,9 @@ def test_an_author_is_told_the_digest(capsys: pytest.CaptureFixture[str], monkey
 
 
 def test_every_exercise_is_complete() -> None:
-    """Each entry has what `check` needs, and digests that are digests."""
+    """Each entry stands in the file of its lesson, and has what `check` needs, and digests that are digests."""
+    for lesson, file in FILES.items():
+        assert {name.split(".")[0] for name in file} == {lesson}
     for name, exercise in EXERCISES.items():
         assert exercise["expects"], name
         assert exercise["hint"], name
