@@ -56,12 +56,16 @@ def draw_references(
         bottom.add_patch(Rectangle((chunk, 0), 1, 1, facecolor=colour, edgecolor="white"))
         bottom.text(chunk + 0.5, 0.5, str(chunk), ha="center", va="center", color="white", fontweight="bold")
         ends = (start + length / 2, files[name] + 0.3), (chunk + 0.5, 1)
-        fig.add_artist(ConnectionPatch(*ends, top.transData, bottom.transData, color=colour, lw=1))
-    top.set(xlim=(0, max(sizes.values())), ylim=(len(sizes) - 0.5, -0.5), xlabel="byte of the file")
+        fig.add_artist(ConnectionPatch(*ends, top.transData, bottom.transData, color=colour, lw=1, zorder=-1))
+    top.set(xlim=(0, max(sizes.values())), ylim=(len(sizes) - 0.5, -0.5), xlabel="place in the file (MB)")
     top.set_yticks(range(len(sizes)), [*sizes])
+    top.set_title(f"{len(references)} byte ranges of {len(sizes)} files, one array")
+    top.xaxis.set_major_formatter(lambda byte, _: f"{byte / 1e6:g}")
     top.xaxis.tick_top()
     top.xaxis.set_label_position("top")
     top.grid(visible=False)
+    for ax in (top, bottom):
+        ax.patch.set_visible(False)  # the lines lie behind
     bottom.set(xlim=(0, len(references)), ylim=(0, 1), yticks=[], xticks=[])
     bottom.set_xlabel("chunk of the virtual array, along time")
     return held
@@ -113,6 +117,6 @@ def draw_pyramid(
             ax.add_patch(Rectangle((x, y), *size, facecolor=colour, edgecolor="white", linewidth=2))
         ax.set(xlim=(0, shapes[0][1]), ylim=(shapes[0][0], 0), aspect="equal")
         ax.set_title(f"level {level}", loc="center")
-        ax.set_xlabel(f"{rows} by {columns} pixels\n{counts[level]} chunks, {some} read")
+        ax.set_xlabel(f"{rows} by {columns} pixels\nchunks: {counts[level]}, read: {some}")
         ax.set(xticks=[], yticks=[], frame_on=False)
     return counts

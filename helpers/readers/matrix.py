@@ -160,12 +160,16 @@ def draw_support(ax: Axes, matrix: pd.DataFrame) -> None:
     ['!']
     """
     from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
 
     codes = matrix.map(VERDICTS.index).to_numpy().T
     ax.imshow(codes, cmap=ListedColormap(_COLOURS), vmin=-0.5, vmax=len(VERDICTS) - 0.5, aspect="auto")
     for (row, column), code in np.ndenumerate(codes):
         if _LETTERS[code]:
             ax.text(column, row, _LETTERS[code], ha="center", va="center", fontsize=10)
+    shown = (("yes", 0), ("yes, but: dtype, shape or values only", 1), ("no: refused", 4), ("WRONG, no error", 5))
+    handles = [Patch(facecolor=_COLOURS[code], label=label) for label, code in shown]
+    ax.legend(handles=handles, ncols=4, loc="upper left", bbox_to_anchor=(-0.12, -0.02), handlelength=1)
     parts = matrix.index.get_level_values(0)
     starts = [place for place in range(len(parts)) if place == 0 or parts[place] != parts[place - 1]]
     labels = [parts[start] for start in starts]

@@ -1,7 +1,7 @@
 """Provides `check`, which tells a learner on the spot whether an answer is right.
 
-For a number or a choice, what is right and which wrong answers get which hint stands in ``questions/``, a
-file for each lesson, as digests: the answer can be recognised there, but not read. What a learner makes is judged by `judges`.
+For a number or a choice, what is right and which wrong answers get which hint stands in ``questions/``, a file for each
+lesson, as digests: the answer can be recognised there, but not read. What a learner makes is judged by `judges`.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_a_pyramid_shows_which_chunks_were_read(fig: Figure) -> None:
     assert draw_pyramid(fig, [(100, 130), (50, 65)], chunks=(64, 64), read=[6, 1]) == [6, 2]
     assert [box[2] for box in boxes(fig.axes[0])] == [64, 64, 2, 64, 64, 2]
     assert [box[3] for box in boxes(fig.axes[1])] == ["#D55E00", "#DDDDDD"]
-    assert "2 chunks, 1 read" in fig.axes[1].get_xlabel()
+    assert "chunks: 2, read: 1" in fig.axes[1].get_xlabel()
 
 
 def test_more_reads_than_chunks_is_refused(fig: Figure) -> None:
