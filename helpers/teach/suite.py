@@ -23,7 +23,6 @@ import cloudpickle
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.text import Text
 from zarr.core.sync import sync
 from zarr.testing.store import StoreTests
 
@@ -219,17 +218,16 @@ def draw_suites(reports: Mapping[str, SuiteReport], *, title: str) -> Figure:
     ['passed', 'failed', 'skipped']
     >>> plt.close(figure)
     """
-    fig, ax = plt.subplots(figsize=(6.5, 0.8 + 0.25 * len(reports)), dpi=80, layout="constrained")
+    fig, ax = plt.subplots(figsize=(8, 1.6 + 0.4 * len(reports)))
     left = np.zeros(len(reports), dtype=int)
     for kind, colour in _COLOURS.items():
         numbers = np.array([len(getattr(report, kind)) for report in reports.values()])
         ax.barh([*reports], numbers, left=left, color=colour, label=kind, edgecolor="white")
         left = left + numbers
     ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
     ax.set(title=title, xlabel="tests of zarr.testing.store.StoreTests")
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    for text in fig.findobj(Text):
-        text.set_antialiased(False)  # the notebook stores a quarter of the bytes
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=3)
     return fig
 
 
