@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import dask.array
+import holoviews as hv  # type: ignore[import-untyped]
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 import zarr
 
 from helpers.teach.judges import judges_of, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+da: Any = dask.array  # typed in part
 
 
 def said(name: str, answer: object, *, timeout_s: float | None = None) -> str:
@@ -66,8 +75,8 @@ def window(store: Any, n: int, *, empty: bool = False, ordered: bool = True, laz
     labels = root["time"][:]
     steps = labels if empty else labels[labels >= 0]
     steps = (np.sort(steps) if ordered else steps)[-n:]
-    slots = dask.array.from_zarr(root["frames"])  # type: ignore[attr-defined]
-    cells = dask.array.stack([slots[step % labels.size] for step in steps])  # type: ignore[attr-defined]
+    slots = da.from_zarr(root["frames"])
+    cells = da.stack([slots[step % labels.size] for step in steps])
     return xr.DataArray(cells if lazy else cells.compute(), {"time": steps}, ("time", "y", "x"))
 
 
@@ -75,7 +84,7 @@ def window_of_the_first_slots(store: Any, n: int) -> xr.DataArray:
     """Label the first slots with the newest steps."""
     right = window(store, n)
     root: Any = zarr.open_group(store, mode="r")
-    return right.copy(data=dask.array.from_zarr(root["frames"])[: right.sizes["time"]])  # type: ignore[attr-defined]
+    return right.copy(data=da.from_zarr(root["frames"])[: right.sizes["time"]])
 
 
 RIGHT = {
@@ -125,3 +134,85 @@ def test_an_answer_that_raises_is_told_what_it_raised(name: str) -> None:
 def test_an_answer_without_end_is_stopped(name: str) -> None:
     """And nothing of it stays: the server of the judge ends, too."""
     assert "still running" in said(name, endless, timeout_s=2)
+
+
+# Lesson 11: a buffer, and the body of a view
+
+
+def make_buffer(*, length: int = 50, rows: int = 0, **columns: int) -> Any:
+    """Make a buffer as the lesson does, or with one fault."""
+    table = pd.DataFrame({"step": np.arange(rows), "population": 7, **columns})
+    return hv.streams.Buffer(table, length=length)
+
+
+async def changes(source: Any, pipe: Any, *, kind: str = "int8", first: bool = False, pause: bool = True) -> Any:
+    """Send what changed, as the solution does, or with one fault."""
+    before = None
+    async for frame in source:
+        now = frame.astype(kind)
+        if before is not None or first:
+            pipe.send(now - (0 if before is None else before))
+            if pause:
+                yield
+        before = now
+
+
+async def without_pause(source: Any, pipe: Any) -> None:
+    """Send everything at once."""
+    async for frame in source:
+        pipe.send(frame)
+
+
+async def backwards(source: Any, pipe: Any) -> Any:
+    """Mix up the two frames."""
+    negative = SimpleNamespace(send=lambda picture: pipe.send(-picture))
+    async for _ in changes(source, negative):
+        yield
+
+
+async def unfinished(source: Any, pipe: Any) -> None:
+    """Stand as the exercise does before it is answered."""
+
+
+LIVE_WRONG = [
+    ("11.buffer", lambda: hv.streams.Pipe(data=[]), "Asked for is a Buffer of HoloViews; this is of type Pipe."),
+    ("11.buffer", lambda: make_buffer(length=1000), "It was sent 120 rows, and kept 120 instead of 50."),
+    ("11.buffer", lambda: make_buffer(x=1), "Its columns are ['step', 'population', 'x'], asked for"),
+    ("11.buffer", lambda: make_buffer(rows=1), "It does not begin empty: it holds 1 row."),
+    ("11.changes", lambda: unfinished, "Asked for is an `async def` with a `yield` after each picture"),
+    ("11.changes", lambda: without_pause, "Asked for is an `async def` with a `yield` after each picture"),
+    ("11.changes", lambda: partial(changes, kind="uint8"), "stands 255: `uint8` has no sign"),
+    ("11.changes", lambda: partial(changes, first=True), "Of 5 grids 5 pictures were sent, not 4"),
+    ("11.changes", lambda: partial(changes, pause=False), "yours came when so many had been sent: []."),
+    ("11.changes", lambda: backwards, "A picture differs from the grid minus the one before"),
+]
+
+
+def test_what_is_right_in_lesson_11_is_called_so() -> None:
+    """With what was counted; and again, for the buffer is emptied."""
+    buffer = make_buffer()
+    for _ in range(2):
+        assert said("11.buffer", buffer) == "Right. Of 120 rows it kept the newest 50."
+    assert said("11.changes", changes) == "Right. 4 pictures of 5 grids, and a pause after each."
+
+
+@pytest.mark.parametrize(("name", "make", "hint"), LIVE_WRONG)
+def test_what_is_wrong_in_lesson_11_gets_the_hint_that_fits(name: str, make: Callable[[], object], hint: str) -> None:
+    """Each mistake has words of its own."""
+    words = said(name, make())
+    assert words.startswith("Not yet. ")
+    assert hint in words
+
+
+def test_bodies_that_raise_or_never_end_are_told_so() -> None:
+    """In an event loop of the judge's own."""
+
+    async def broken(*_: object) -> Any:
+        yield raising()
+
+    async def forever(*_: object) -> Any:
+        while True:
+            yield
+
+    assert "Yours ended in KeyError: 'no such slot'" in said("11.changes", broken)
+    assert "still running" in said("11.changes", forever, timeout_s=0.3)
