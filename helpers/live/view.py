@@ -1,7 +1,7 @@
 """A live view: a figure that moves beside the cells of a notebook, with buttons to start and stop it.
 
-It runs as a task of the event loop that runs the cells, follows a source until it is stopped, and blocks nothing. Of
-the views with one title one runs, and an interrupt between cells stops them all.
+The code that moves it, its body, stands in the lesson. A view runs it as a task of the event loop that runs the cells,
+until it is stopped, and blocks nothing. Of the views with one title one runs; an interrupt between cells stops all.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 import weakref
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import panel as pn
 
@@ -20,28 +21,27 @@ from helpers.units import format_count
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from panel.viewable import Viewable
+    import holoviews as hv  # type: ignore[import-untyped]
 
 __all__ = ["LiveView"]
 
 POLL_S = 0.02  # between two looks at how many pictures there are
 
-_running: weakref.WeakSet[LiveView[Any]] = weakref.WeakSet()
+_running: weakref.WeakSet[LiveView] = weakref.WeakSet()
 
 
-class LiveView[Value]:
-    """A figure that draws what a source yields, with buttons to start and stop it and a slider for its speed.
+class LiveView:
+    """A figure and the code that moves it, with buttons to start and stop it and a slider for its speed.
 
     It runs as a task of the event loop that also runs the cells. The last line of a cell shows it.
 
     Parameters
     ----------
-    figure : panel.viewable.Viewable
+    figure : holoviews.DynamicMap or Layout, or panel.viewable.Viewable
         What is shown below the buttons.
-    source : callable
-        Returns a new asynchronous generator of values, at each start.
-    show : callable
-        Draws one value: sends it to the streams of `figure`.
+    body : callable
+        An ``async def`` that sends to the streams of `figure`, and says ``yield`` after each picture. It is called anew
+        at each start.
     title : str
         Names the view. One view of a title runs at a time: starting another one stops it.
     speed : float, default 10
@@ -57,33 +57,35 @@ class LiveView[Value]:
     Notes
     -----
     A cell that does not ``await`` holds all views up. The button that interrupts the kernel stops views when no cell
-    runs, else that cell. Between two pictures a view rests at least as long as it took to draw one, at any speed.
+    runs, else that cell. At each ``yield`` a view rests at least as long as its thread worked since the one before, at
+    any speed.
 
     Examples
     --------
+    >>> import holoviews as hv
+    >>> pipe = hv.streams.Pipe(data=[])
     >>> async def count():
     ...     for number in range(3):
-    ...         yield number
+    ...         pipe.send([*pipe.data, number])
+    ...         yield
     >>> async def watch():
-    ...     numbers = []
-    ...     view = LiveView(pn.Column(), source=count, show=numbers.append, title="Numbers", speed=30)
+    ...     view = LiveView(hv.DynamicMap(hv.Curve, streams=[pipe]), count, title="Numbers", speed=30)
     ...     view.start()
-    ...     return await view.ended(), numbers
+    ...     return await view.ended(), pipe.data
     >>> asyncio.run(watch())
-    ('Ended after 3 pictures: the source has no more.', [0, 1, 2])
+    ('Ended after 3 pictures: there is no more.', [0, 1, 2])
     """
 
     def __init__(
         self,
-        figure: Viewable,
+        figure: hv.Dimensioned,
+        body: Callable[[], AsyncGenerator[None]],
         *,
-        source: Callable[[], AsyncGenerator[Value]],
-        show: Callable[[Value], object],
         title: str,
         speed: float = 10.0,
     ) -> None:
         self.title, self.shown = title, 0
-        self._source, self._show = source, show
+        self._body = body
         self._loop = _running_loop()
         self._task: asyncio.Task[str] | None = None
         self._stopped = threading.Event()
@@ -176,7 +178,7 @@ class LiveView[Value]:
         Raises
         ------
         Exception
-            What the source or the drawing raised, if that ended it.
+            What the body raised, if that ended it.
         """
         if self._task is not None:
             try:
@@ -208,22 +210,19 @@ class LiveView[Value]:
         except TimeoutError:
             if limit.expired():
                 return f"its {seconds:g} s are over."
-            raise  # of the source: nothing came
+            raise  # of the body: nothing came
 
     async def _draw(self, stopped: threading.Event) -> str:
-        clock = asyncio.get_running_loop().time
-        async with aclosing(self._source()) as values:
-            async for value in values:
-                if stopped.is_set():
-                    raise asyncio.CancelledError  # it was asked to stop while the loop was blocked
+        async with aclosing(self._body()) as pictures:
+            while not stopped.is_set():  # it may be asked to stop while the loop is blocked
                 _hear_interrupts()
-                began = clock()
-                self._show(value)
+                began, worked = time.monotonic(), time.thread_time()
+                if await anext(pictures, self) is self:
+                    return "there is no more."
                 self.shown += 1
-                spent = clock() - began
-                pause = 1 / (self._speed.value or 1)
-                await asyncio.sleep(max(pause - spent, spent))  # half of the time is for others
-        return "the source has no more."
+                pause = 1 / (self._speed.value or 1) - (time.monotonic() - began)
+                await asyncio.sleep(max(pause, time.thread_time() - worked))  # half of the time is for others
+        raise asyncio.CancelledError
 
     def _finish(self, task: asyncio.Task[str]) -> None:
         """Say what ended a task, unless another one draws already."""

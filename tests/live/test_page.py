@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIGURES = (
     "import holoviews as hv; hv.DynamicMap(hv.Curve, streams=[hv.streams.Pipe(data=[1, 2, 3])])",
     "hv.Curve([1, 2, 3]) + hv.Curve([3, 2, 1])",
-    "from helpers.live import machine_view; machine_view()",
+    "from helpers.live import LiveView; LiveView(hv.Curve([1, 2, 3]), None, title='Life')",
 )
 LISTEN = """
 import asyncio, json, threading
@@ -99,7 +99,7 @@ def test_a_kernel_hears_in_the_thread_of_its_cells_and_needs_no_public_address(k
     texts = [output["text/plain"] for output in shown]
     assert texts[0] == ":DynamicMap   []\n   :Curve   [x]   (y)"
     assert texts[1].startswith(":Layout")
-    assert texts[2] == "<LiveView: This machine>"
+    assert texts[2] == "<LiveView: Life>"
 
 
 async def test_messages_come_in_their_order_and_others_are_left_alone() -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from itertools import count
 from typing import TYPE_CHECKING
 
 import panel as pn
@@ -18,28 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
 
-async def count() -> AsyncGenerator[int]:
-    """Yield numbers without end."""
-    number = 0
+async def endless() -> AsyncGenerator[None]:
+    """Draw without end."""
     while True:
-        yield number
-        number += 1
+        yield
 
 
-def make_view(
-    *, source: Callable[[], AsyncGenerator[int]] = count, show: Callable[[int], object] = id, title: str = "Numbers"
-) -> LiveView[int]:
+def drawing(show: Callable[[int], object]) -> Callable[[], AsyncGenerator[None]]:
+    """Return a body that draws one number after the other."""
+
+    async def body() -> AsyncGenerator[None]:
+        for number in count():
+            show(number)
+            yield
+
+    return body
+
+
+def make_view(body: Callable[[], AsyncGenerator[None]] = endless, *, title: str = "Numbers") -> LiveView:
     """Make a view that is fast, and shows nothing."""
-    return LiveView(pn.Column(), source=source, show=show, title=title, speed=30)
+    return LiveView(pn.Column(), body, title=title, speed=30)
 
 
-def find[Part](view: LiveView[int], kind: type[Part]) -> list[Part]:
+def find[Part](view: LiveView, kind: type[Part]) -> list[Part]:
     """Return the parts of a kind that a view shows."""
     parts: list[Part] = view.layout.select(kind)  # type: ignore[no-untyped-call]
     return parts
 
 
-def press(view: LiveView[int], label: str) -> None:
+def press(view: LiveView, label: str) -> None:
     """Press a button of a view, as the page does."""
     (button,) = (each for each in find(view, pn.widgets.Button) if each.label == label)
     button.param.trigger("clicks")
@@ -50,28 +58,36 @@ def others() -> set[asyncio.Task[object]]:
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
-async def test_it_draws_what_the_source_yields_until_that_ends() -> None:
-    """Each value once, in order; the message, on the page too, says what ended it."""
-
-    async def three() -> AsyncGenerator[int]:
-        for number in range(3):
-            yield number
-
+async def test_it_runs_the_body_until_that_ends() -> None:
+    """Each picture once, in order; the message, on the page too, says what ended it."""
     drawn: list[int] = []
-    view = make_view(source=three, show=drawn.append)
+
+    async def three() -> AsyncGenerator[None]:
+        for number in range(3):
+            drawn.append(number)
+            yield
+
+    view = make_view(three)
     assert (view.running, view.message) == (False, "Not started.")
     view.start()
     assert (view.running, view.message) == (True, "Running.")
-    assert await view.ended() == view.message == "Ended after 3 pictures: the source has no more."
+    assert await view.ended() == view.message == "Ended after 3 pictures: there is no more."
     assert find(view, pn.pane.Str)[-1].object == view.message
     assert drawn == [0, 1, 2]
     assert not view.running
     assert not others()
 
 
+def work(seconds: float) -> None:
+    """Keep the processor busy."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 async def test_it_leaves_the_loop_free() -> None:
     """Another task takes its turns meanwhile, even where each picture takes longer than its time."""
-    view = make_view(show=lambda _: time.sleep(0.05))
+    view = make_view(drawing(lambda _: work(0.05)))
     view.start()
     start = time.monotonic()
     turns = 0
@@ -135,24 +151,24 @@ async def test_the_last_click_counts() -> None:
 async def test_it_ends_after_its_seconds() -> None:
     """Even when the source is silent."""
 
-    async def silent() -> AsyncGenerator[int]:
+    async def silent() -> AsyncGenerator[None]:
         await asyncio.sleep(60)
-        yield 0
+        yield
 
-    view = make_view(source=silent)
+    view = make_view(silent)
     view.start(seconds=0.05)
     assert await view.ended() == "Ended after 0 pictures: its 0.05 s are over."
 
 
 @pytest.mark.parametrize("error", [TimeoutError("no frame for 5 s"), ZeroDivisionError("a mistake")])
-async def test_what_the_source_raises_is_shown_and_raised(error: Exception) -> None:
+async def test_what_the_body_raises_is_shown_and_raised(error: Exception) -> None:
     """A writer that fell silent is told apart from the view's own seconds."""
 
-    async def broken() -> AsyncGenerator[int]:
-        yield 0
+    async def broken() -> AsyncGenerator[None]:
+        yield
         raise error
 
-    view = make_view(source=broken)
+    view = make_view(broken)
     view.start(seconds=60)
     with pytest.raises(type(error), match=str(error)):
         await view.ended()
@@ -162,22 +178,23 @@ async def test_what_the_source_raises_is_shown_and_raised(error: Exception) -> N
     view.stop()
 
 
-async def test_what_the_drawing_raises_is_shown_and_raised() -> None:
-    """A mistake in a figure ends the view, not the program, and closes the source."""
+async def test_a_body_that_raises_is_closed_as_one_that_is_stopped() -> None:
+    """What it opened does not stay open: a subscription in Redis, say."""
     closed = []
 
-    async def source() -> AsyncGenerator[int]:
+    async def body() -> AsyncGenerator[None]:
         try:
-            yield 0
+            yield
+            work(0)
+            yield
         finally:
             closed.append(True)
 
-    nothing: dict[int, int] = {}
-    view = make_view(source=source, show=nothing.__getitem__)
+    view = make_view(body)
     view.start()
-    with pytest.raises(KeyError):
-        await view.ended()
-    assert view.message == "Ended after 0 pictures: KeyError: 0"
+    await view.pictures(1)
+    view.stop()
+    assert await view.ended() == "Stopped after 1 picture."
     assert closed == [True]
 
 
@@ -185,16 +202,16 @@ async def test_starting_anew_ends_the_run_before() -> None:
     """Two runs of one view never draw at the same time."""
     open_sources = []
 
-    async def source() -> AsyncGenerator[int]:
+    async def body() -> AsyncGenerator[None]:
         open_sources.append(True)
         assert len(open_sources) == 1
         try:
             while True:
-                yield 0
+                yield
         finally:
             open_sources.pop()
 
-    view = make_view(source=source)
+    view = make_view(body)
     for _ in range(3):
         view.start()
         view.start()
@@ -285,7 +302,7 @@ def test_it_can_be_used_in_one_loop_after_another_and_in_any_thread() -> None:
 async def test_the_slider_sets_the_speed() -> None:
     """While it runs. A slow view skips nothing of a source that waits: what to skip is up to the source."""
     drawn: list[int] = []
-    view = make_view(show=drawn.append)
+    view = make_view(drawing(drawn.append))
     view.start(seconds=0.45)
     (slider,) = find(view, pn.widgets.FloatSlider)
     slider.value = 10
