@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dask.array
@@ -17,9 +20,10 @@ from zarr.storage import MemoryStore
 from helpers.redis import RedisKeys, RedisStore
 from helpers.servers import redis_server
 from helpers.teach.judges import NotYetError, made
+from helpers.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -122,6 +126,75 @@ def _judge_one_window(window: Any, labels: list[int], n: int) -> None:
     if cells.tolist() != expected:
         msg = f"{where} the labels say {expected}, and the frames are those of steps {cells.tolist()}."
         raise NotYetError(msg)
+
+
+# --- lesson 11 ---
+
+
+@made("11.buffer", expects="a Buffer of HoloViews")
+def judge_buffer(answer: Any) -> str:
+    """Judge a buffer by what it holds after 120 rows; then it is emptied again."""
+    if type(answer).__name__ != "Buffer":
+        msg = f"Asked for is a Buffer of HoloViews; this is of type {type(answer).__name__}."
+        raise NotYetError(msg)
+    names, asked = [*map(str, answer.data)], ["step", "population"]
+    if names != asked:
+        msg = f"Its columns are {names}, asked for are {asked}: the example of a Buffer names them."
+        raise NotYetError(msg)
+    if len(answer.data):
+        msg = f"It does not begin empty: it holds {format_count(len(answer.data), 'row')}."
+        raise NotYetError(msg)
+    try:
+        for first in (0, 40, 80):
+            answer.send(answer.data.iloc[:0].reindex(range(40)).assign(step=range(first, first + 40), population=7))
+        steps = answer.data.step.tolist()
+    finally:
+        answer.clear()
+    if steps != [*range(70, 120)]:
+        msg = f"It was sent 120 rows, and kept {len(steps)} instead of 50."
+        raise NotYetError(msg)
+    return "Of 120 rows it kept the newest 50."
+
+
+@made("11.changes", expects="an `async def` that takes a source and a pipe")
+def judge_changes(answer: Any) -> str:
+    """Judge the body of a view by what it sends, and by how often it pauses."""
+    if not inspect.isasyncgenfunction(answer):
+        msg = "Asked for is an `async def` with a `yield` after each picture: there a view pauses, and can stop."
+        raise NotYetError(msg)
+    grids = np.random.default_rng(7).integers(0, 2, (5, 4, 6)).astype("uint8")
+    sent, pauses = asyncio.run(_run_body(answer, grids))
+    expected = np.diff(grids.astype(int), axis=0)
+    if len(sent) != len(expected):
+        msg = (
+            f"Of {len(grids)} grids {len(sent)} pictures were sent, not {len(expected)}: the first has none before it."
+        )
+        raise NotYetError(msg)
+    if any(255 in picture for picture in sent):
+        msg = "Where a cell died stands 255: `uint8` has no sign. Which type has one?"
+        raise NotYetError(msg)
+    if not np.array_equal(sent, expected):
+        msg = (
+            "A picture differs from the grid minus the one before: 1 where a cell was born, -1 where one died, else 0."
+        )
+        raise NotYetError(msg)
+    if pauses != [*range(1, len(sent) + 1)]:
+        msg = f"`yield` stands after each picture; yours came when so many had been sent: {pauses}."
+        raise NotYetError(msg)
+    return f"{len(sent)} pictures of {len(grids)} grids, and a pause after each."
+
+
+async def _run_body(body: Any, grids: Any) -> tuple[list[Any], list[int]]:
+    """Return what a body sends, and how much it had sent at each pause."""
+    sent: list[Any] = []
+    pipe = SimpleNamespace(send=lambda data: sent.append(np.array(data)))
+
+    async def source() -> AsyncGenerator[Any]:
+        for grid in grids:
+            await asyncio.sleep(0)
+            yield grid.copy()
+
+    return sent, [len(sent) async for _ in body(source(), pipe)]
 
 
 # --- lessons 12 and 13 ---
