@@ -13,7 +13,7 @@ import dask.array
 import numpy as np
 import pytest
 import zarr
-from distributed import Client
+from distributed import Client, KilledWorker
 
 from helpers.parallel import cluster as module
 from helpers.parallel import dask_cluster
@@ -64,6 +64,16 @@ def test_the_result_is_right_although_a_worker_was_killed(tmp_path: Path) -> Non
     assert os.getpid() not in pids
     assert len(left) == 1
     wait_for(lambda: not any(runs(pid) for pid in pids))
+
+
+@pytest.mark.skipif("PARALLEL_RACES" not in os.environ, reason="`make test-long` kills four workers")
+def test_a_task_is_given_up_at_the_fourth_death_of_its_worker() -> None:
+    """Three are allowed unless the configuration says otherwise."""
+    with dask_cluster(workers=5), connect() as client:
+        deadly = client.submit(lambda: os.kill(os.getpid(), 9))
+        with pytest.raises(KilledWorker, match="on 4 different workers"):
+            deadly.result(timeout=60)
+        assert len(client.nthreads()) == 1
 
 
 def test_a_cluster_that_runs_already_is_used_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

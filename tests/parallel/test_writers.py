@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from helpers.parallel.writers import Writers
 
 #: How many races a test runs: 50 for `make test-long`.
-RACES = int(os.environ.get("PARALLEL_RACES", "10"))
+RACES = int(os.environ.get("PARALLEL_RACES", "3"))
 ROOT = Path(__file__).parents[2]
 BANDS = [slice(0, 12), slice(12, 24), slice(24, 36), slice(36, 48)]
 WANTED = np.repeat([1, 2, 3, 4], 12)[:, None]
@@ -33,7 +33,7 @@ import time
 from helpers.parallel import writer_processes
 
 if __name__ == "__main__":
-    with writer_processes(2) as writers:
+    with writer_processes(1) as writers:
         print(*writers.pids, flush=True)
         time.sleep(120)
 """
@@ -41,9 +41,11 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def writers() -> Iterator[Writers]:
-    """Give four processes that wait for something to write."""
-    with writer_processes(4) as writers:
-        yield writers
+    """Give four processes that wait for something to write, with HDF5's locks off, as some systems have them."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
+        with writer_processes(4) as writers:
+            yield writers
 
 
 def lost(
@@ -132,7 +134,7 @@ def test_processes_end_with_a_parent_that_is_killed() -> None:
     try:
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 1
         assert all(runs(pid) for pid in pids)
     finally:
         parent.send_signal(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
@@ -148,8 +150,8 @@ def new_hdf5(folder: Path, number: int = 0) -> Path:
 
 
 def test_the_lock_lets_in_one(tmp_path: Path, writers: Writers) -> None:
-    """One of four writes its rows, the others write nothing, in every run."""
-    for number in range(5):
+    """One of four writes its rows, the others nothing, in every run, whatever the environment says of locks."""
+    for number in range(RACES):
         path = new_hdf5(tmp_path, number)
         assert write_hdf5_regions(writers, path, BANDS) == {"wrote": 1, "refused": 3}
         stored = read_hdf5(path)
@@ -159,17 +161,10 @@ def test_the_lock_lets_in_one(tmp_path: Path, writers: Writers) -> None:
 
 def test_without_the_lock_all_write_and_only_the_last_stays(tmp_path: Path, writers: Writers) -> None:
     """No error, and three quarters of the rows are lost, in every run."""
-    for number in range(5):
+    for number in range(RACES):
         path = new_hdf5(tmp_path, number)
         assert write_hdf5_regions(writers, path, BANDS, locking=False) == {"wrote": 4, "refused": 0}
         assert read_hdf5(path)[:, 0].tolist() == [0] * 36 + [4] * 12
-
-
-def test_the_environment_does_not_switch_the_lock_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some systems set it; the lesson is the same there."""
-    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "FALSE")
-    with writer_processes(2) as two:
-        assert write_hdf5_regions(two, new_hdf5(tmp_path), BANDS[:2])["refused"] == 1
 
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
