@@ -1,6 +1,6 @@
 # Zarr Notebooks: `make` lists the targets. Needs Python >= 3.12, make and git; everything else is set up here.
 .DEFAULT_GOAL := help
-.PHONY: tests azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests figures minutes workshop site clean setup check-python redis
+.PHONY: tests azurite javascript npm-if-possible help lab test render slides style lint types unit notebooks bench lock readme browser test-long newest newest-tests figures memory minutes workshop site clean setup check-python redis
 
 # In an activated conda environment made from environment.yml that one is used, elsewhere .venv.
 VENV ?= $(if $(filter zarr-notebooks,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),.venv)
@@ -103,6 +103,9 @@ readme: $(READY)  ## renew what is made from the lessons: tables and links of RE
 
 minutes: $(READY)  ## print how long each lesson takes (ARGS=--write enters it)
 	$(PY) -m tools.minutes $(NB) $(ARGS)
+
+memory: $(READY)  ## measure the memory that each lesson takes, kernel and children
+	$(PY) -m tools.memory $(NB)
 
 figures: $(READY)  ## put all figures on one page, build/figures.html, and say what is wrong with them
 	$(PY) -m tools.figures $(NB)

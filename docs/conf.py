@@ -19,7 +19,6 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 # Outputs are those that `make render` stored and `make test` compared.
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_mime_priority_overrides = [("html", "image/png", 0)]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 
@@ -36,6 +35,8 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {
     "show_prev_next": True,
+    "navbar_persistent": ["search-button"],  # the field's own label hides its words from screen readers
+    "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc", "launch"],
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

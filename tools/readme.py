@@ -1,4 +1,4 @@
-"""Makes the parts of README.md and CITATION.cff that repeat what stands elsewhere: `python -m tools.readme`.
+"""Makes the parts of README.md and its like that repeat what stands elsewhere: `python -m tools.readme`.
 
 The lessons say their own title and minutes, ``pyproject.toml`` names the public address: both are
 written here, and a test fails when a file differs from what this module would make.
@@ -11,10 +11,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+from tools import memory, paths
 from tools.lessons import Lesson, read_lessons
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+PATHS = ROOT / "docs" / "paths.md"
 CITATION = ROOT / "CITATION.cff"
 PLACEHOLDER = "OWNER"
 
@@ -28,11 +30,16 @@ def repository() -> str:
 
 def table(lessons: list[Lesson]) -> str:
     """Return the table of lessons in Markdown."""
-    rows = ["| # | lesson | what you will do | minutes | before it | network |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| # | lesson | what you will do | minutes | memory | before it | network |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    peaks = memory.kept()
     for lesson in lessons:
         before = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", lesson.before)
         link = f"[{lesson.title}](notebooks/{lesson.path.name})"
-        rows.append(f"| {lesson.number} | {link} | {lesson.makes} | {lesson.minutes} | {before} | {lesson.network} |")
+        needs = f"{lesson.minutes} | {peaks.get(lesson.number, '?')} MB | {before} | {lesson.network}"
+        rows.append(f"| {lesson.number} | {link} | {lesson.makes} | {needs} |")
     return "\n".join(rows)
 
 
@@ -75,7 +82,14 @@ def fill(text: str, parts: dict[str, str]) -> str:
 def readme(text: str) -> str:
     """Return the README with its made parts renewed."""
     address = repository()
-    return fill(text, {"badge": badge(address), "clone": clone(address), "lessons": table(read_lessons())})
+    lessons = read_lessons()
+    parts = {"badge": badge(address), "clone": clone(address), "lessons": table(lessons)}
+    return fill(text, {**parts, "paths": paths.table(lessons, "notebooks/")})
+
+
+def paths_page(text: str) -> str:
+    """Return the page of paths with its table renewed."""
+    return fill(text, {"paths": paths.table(read_lessons(), "../notebooks/")})
 
 
 def citation(text: str) -> str:
@@ -84,8 +98,9 @@ def citation(text: str) -> str:
 
 
 def main() -> int:
-    """Write both files and say which changed."""
-    for path, renew in ((README, readme), (CITATION, citation)):
+    """Write the files and say which changed."""
+    paths.PICTURE.write_text(paths.picture(read_lessons()), encoding="utf-8", newline="\n")
+    for path, renew in ((README, readme), (PATHS, paths_page), (CITATION, citation)):
         before = path.read_text(encoding="utf-8")
         after = renew(before)
         if after != before:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
+from nbclient import NotebookClient
 
 from tools import packages
+from tools.canonical import sources_digest
 from tools.figures import alt_texts
 from tools.lessons import Lesson, read_lessons
 
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 DOCS, TEACHING, SITE = ROOT / "docs", ROOT / "teaching", ROOT / "build" / "site"
+CACHE = ROOT / "build" / "site-cache"
 REDIRECTS = DOCS / "redirects.toml"
 _BESIDE = re.compile(r"\]\((?:\.\./)?notebooks/([\w.]+\.ipynb)")
+_DRAWS, _LIVE = re.compile(r"hv\.extension|import hvplot"), "application/vnd.holoviews"
+_HELPERS = re.compile(r"\]\(\.\./helpers/(\w+)/[^)]*\)")
 _MERMAID = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
 _DRAWN = "![The sub-packages as boxes, with an arrow from each to those that it imports](/packages.png)"
 _PAGE = (
@@ -42,12 +47,30 @@ def site_cells(notebook: NotebookNode) -> NotebookNode:
     alts = alt_texts(copy)
     for cell in copy.cells:
         cell.metadata.pop("slideshow", None)
+        cell.source = _HELPERS.sub(r"](../reference/\1.rst)", cell.source)
         if alts.get(cell.id):
             cell.metadata["mystnb"] = {"image": {"alt": alts[cell.id]}}
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata["tags"], "hide-cell"]
             cell.metadata["mystnb"] = {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"}
     copy.metadata.pop("zarr_notebooks", None)
+    return copy
+
+
+def interactive(lesson: Lesson) -> NotebookNode:
+    """Return the lesson with live outputs where it draws for the browser; it is run once, until its code changes."""
+    if not _DRAWS.search("\n".join(cell.source for cell in lesson.cells("code"))):
+        return lesson.notebook
+    cached = CACHE / f"{lesson.path.stem}-{sources_digest(lesson.notebook)[:16]}.ipynb"
+    if not cached.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        ran = nbformat.from_dict(lesson.notebook)
+        NotebookClient(ran, timeout=300, resources={"metadata": {"path": str(lesson.path.parent)}}).execute()
+        nbformat.write(ran, cached)
+    copy: NotebookNode = nbformat.from_dict(lesson.notebook)
+    for cell, ran_cell in zip(copy.cells, nbformat.read(cached, as_version=4).cells, strict=True):
+        if any(_LIVE in mime for output in ran_cell.get("outputs", []) for mime in output.get("data", {})):
+            cell.outputs = ran_cell.outputs
     return copy
 
 
@@ -86,10 +109,16 @@ def assemble(source: Path) -> list[Lesson]:
     lessons = read_lessons()
     (source / "lessons" / "index.md").write_text(lessons_page(lessons), encoding="utf-8")
     for lesson in lessons:
-        nbformat.write(site_cells(lesson.notebook), source / "lessons" / lesson.path.name)
+        nbformat.write(site_cells(interactive(lesson)), source / "lessons" / lesson.path.name)
     for page in [*source.glob("*.md"), *source.glob("teaching/*.md")]:
         up = "../" if page.parent != source else ""
         text = _BESIDE.sub(rf"]({up}lessons/\1", page.read_text(encoding="utf-8"))
+        for old, new in (
+            ("../README.md", f"{up}index.md"),
+            ("../docs/", up),
+            ("../CONTRIBUTING.md", f"{up}contributing.md"),
+        ):
+            text = text.replace(f"]({old}", f"]({new}")
         page.write_text(text, encoding="utf-8")
     return lessons
 
