@@ -353,6 +353,7 @@ def draw_resize(ax: Axes, steps: Mapping[str, tuple[Sequence[int], Sequence[int]
             _box(ax, _Box(4 + place, box.y + 0.1, 1, 1), face, f"{value}")
         for start in range(0, len(stored), chunk):
             ax.add_patch(Rectangle((4 + start, box.y + 0.1), chunk, 1, fill=False, linewidth=3))
+    ax.set_title("Blue: seen and stored. Grey: stored, not seen. White: seen, not stored.")
     return hidden
 
 
