@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import os
 import pickle
@@ -19,6 +20,8 @@ from obstore.store import MemoryStore, S3Store
 from zarr.experimental.cache_store import CacheStore
 from zarr.storage import FsspecStore, ObjectStore
 
+from helpers.cost import plan_read
+from helpers.measure import seconds_of
 from helpers.servers import (
     ACCESS_KEY_ID,
     AZURITE_MISSING,
@@ -190,11 +193,75 @@ def test_what_needs_azurite_is_tagged() -> None:
             assert ("\non_azure(" in f"\n{cell.source}") == (NEEDS_AZURITE in cell.metadata.get("tags", []))
 
 
+def test_a_rename_is_a_copy_a_key_and_one_deletion(server: S3Server) -> None:
+    """The bytes stay in the store; lesson 05's own `move` takes three requests a key."""
+    objects = S3Store("archive")
+    keys = [entry["path"] for batch in objects.list("steps") for entry in batch]
+    server.reset()
+    for key in keys:
+        obstore.copy(objects, key, key.replace("steps/", "renamed/"))
+    obstore.delete(objects, keys)
+    assert (len(keys), server.requests) == (101, {"POST": 1, "PUT": 101})
+    assert np.array_equal(np.asarray(array("renamed")[:]), STEPS)
+
+
+CUBE = np.arange(40 * 12 * 20, dtype="f4").reshape(40, 12, 20)
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "days": {"chunks": (1, 12, 20)},
+    "block": {"chunks": (40, 12, 20)},
+    "shard": {"chunks": (10, 4, 5), "shards": (20, 12, 20)},
+}
+
+
+def cubes(server: S3Server) -> dict[str, zarr.Array[Any]]:
+    """Write the cube in each layout."""
+    server.create_bucket("cubes")
+    root = zarr.create_group(ObjectStore(S3Store("cubes")))
+    return {
+        name: root.create_array(name, data=CUBE, compressors=None, **layout)  # type: ignore[misc]
+        for name, layout in LAYOUTS.items()
+    }
+
+
+def test_requests_and_bytes_are_those_of_the_plan(server: S3Server) -> None:
+    """For each layout, whatever is selected and however many requests are under way."""
+    arrays = cubes(server)
+    for selection in (np.s_[:], np.s_[:, 5, 7], np.s_[3], np.s_[10:30, 2:9, ::3], np.s_[::7, 0, -1]):
+        for name, z in arrays.items():
+            plan = plan_read(z.shape, z.dtype, z.chunks, selection, shards=z.shards)
+            for under_way in (1, 100):
+                server.reset()
+                with zarr.config.set({"async.concurrency": under_way}):
+                    _ = z[selection]
+                assert (server.requests, server.nbytes) == ({"GET": plan.requests}, {"GET": plan.nbytes_read}), name
+
+
+def test_seconds_are_about_those_of_the_plan() -> None:
+    """Each within a fifth, 100 ms away; a machine that is busy with other tests gets more chances."""
+    pace: dict[str, Any] = {"latency_s": 0.1, "bandwidth_Bps": 50e6}
+    with s3_server(**pace) as far:
+        with zarr.config.set({"async.concurrency": 100}):
+            arrays = cubes(far)
+        for name, selection, under_way in [
+            ("days", np.s_[:10], 1),
+            ("days", np.s_[:], 10),
+            ("shard", np.s_[:, 5, 7], 10),
+        ]:
+            z = arrays[name]
+            plan = plan_read(z.shape, z.dtype, z.chunks, selection, shards=z.shards)
+            planned_s = plan.seconds(concurrency=under_way, **pace)
+            with zarr.config.set({"async.concurrency": under_way}):
+                wait_for(lambda z=z, s=selection, p=planned_s: p <= seconds_of(z.__getitem__, s) <= 1.2 * p)  # type: ignore[misc]
+
+
 def test_the_seconds_that_lesson_07_stores_are_as_it_says() -> None:
-    """Within a fifth of the plan: the cell is not compared, so that a busy machine may have rendered it."""
+    """Within a fifth of the plan where the network is the limit: the cell is not compared."""
     lesson = read_lesson(NOTEBOOKS / "07_read_the_cloud.ipynb")
-    (cell,) = (cell for cell in lesson.cells("code") if cell.source.startswith("seconds = far_table"))
-    rows = cell.outputs[0].data["text/plain"].splitlines()[2:]
-    ratios = [float(row.split()[-2]) for row in rows]
-    assert len(ratios) == 5
-    assert all(0.8 <= ratio <= 1.2 for ratio in ratios), "Run `make render NB=07 ARGS=--fresh` on a quiet machine."
+    (cell,) = (cell for cell in lesson.cells("code") if cell.source.startswith("measured = {key"))
+    rows = ast.literal_eval(cell.outputs[0].data["text/plain"])
+    ratios = {row: ratio for row, (_, _, ratio) in rows.items()}
+    assert ratios.pop(("days", 100)) > 1.2
+    assert len(ratios) == 4
+    assert all(0.9 <= ratio <= 1.2 for ratio in ratios.values()), (
+        "Run `make render NB=07 ARGS=--fresh` on a quiet machine."
+    )

@@ -1,6 +1,6 @@
 """Measure what lessons say of speed, memory and safety: counted where it can be counted, timed in one run where not.
 
-Layouts and engines (lesson 03, engines also 00), codecs and flipped bits (04), a plan beside the wire (07), threads
+Layouts and engines (lesson 03, engines also 00), codecs and flipped bits (04), threads
 seen at work, reads at once and peak memory (00 and 08).
 """
 
@@ -8,7 +8,6 @@ from helpers.measure.codecs import Coding, compare_codecs, flip_bit
 from helpers.measure.concurrency import MeteredFile, MeteredStore, ThreadSamples, sample_threads
 from helpers.measure.layouts import ENGINES, Layout, compare_layouts, seconds_of
 from helpers.measure.peak_memory import Measured, peak_memory
-from helpers.measure.remote import compare_with_plan
 
 __all__ = [
     "ENGINES",
@@ -20,7 +19,6 @@ __all__ = [
     "ThreadSamples",
     "compare_codecs",
     "compare_layouts",
-    "compare_with_plan",
     "flip_bit",
     "peak_memory",
     "sample_threads",

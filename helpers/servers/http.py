@@ -181,6 +181,7 @@ class CountingProxy:
         self._free_at = 0.0
         self._requests: Counter[str] = Counter()
         self._nbytes: Counter[str] = Counter()
+        self._spans: list[tuple[str, float, float]] = []
         self._faults: list[tuple[str | None, Iterator[Break | None]]] = []
         self._mended = threading.Event()
 
@@ -202,6 +203,12 @@ class CountingProxy:
         """Bytes of what the requests of each kind carried, up or down, where they succeeded; no headers."""
         with self._lock:
             return {kind: self._nbytes[kind] for kind in sorted(self._requests)}
+
+    @property
+    def spans(self) -> list[tuple[str, float, float]]:
+        """Kind, arrival and answer of each answered request since the last `reset`, in seconds of a monotonic clock."""
+        with self._lock:
+            return sorted(self._spans, key=lambda span: span[1:])
 
     def break_next(self, how: Break, *, kind: str | None = None, nth: int = 1, times: int | None = 1) -> None:
         """Break requests that are still to come.
@@ -234,6 +241,7 @@ class CountingProxy:
         with self._lock:
             self._requests.clear()
             self._nbytes.clear()
+            self._spans.clear()
             self._faults.clear()
             self._mended.set()
             self._mended = threading.Event()
@@ -259,6 +267,8 @@ class CountingProxy:
             with self._lock:
                 self._nbytes[kind] += nbytes
         time.sleep(max(0, self._arrives(began, nbytes=nbytes) - time.monotonic()))
+        with self._lock:
+            self._spans.append((kind, began, time.monotonic()))
         start_response(status, list(headers))
         return [content]
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
+import os
+import pickle
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import numpy as np
+import obstore
 import zarr
+from obstore.store import HTTPStore, S3Store
 from zarr.abc.store import Store
 from zarr.buffer import cpu
 from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore, WrapperStore
+from zarr.storage import FsspecStore, MemoryStore, ObjectStore, WrapperStore
 
 from helpers.counting import CountingStore
 from helpers.teach.judges import NotYetError, made
 from helpers.teach.suite import run_suite
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
@@ -314,3 +325,106 @@ def _dict_suite() -> type:
             assert store.supports_listing
 
     return DictTests
+
+
+# --- lesson 07 ---
+
+
+@made(
+    "07.three_ways", expects="a dict of two arrays and an address, under 'obstore', 's3fs' and 'address'", timeout_s=30
+)
+def three_ways(answer: object) -> str:
+    """Judge two arrays by their stores and numbers, and an address by what it opens."""
+    ways = {name: answer[name] for name in ("obstore", "s3fs", "address")}  # type: ignore[index]
+    if unfinished := [name for name, one in ways.items() if one is ...]:
+        msg = f"Still to be done: {', '.join(unfinished)}."
+        raise NotYetError(msg)
+    secret = os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if secret is None:
+        msg = "The server is gone, and its key with it. Run the cells from where it was started."
+        raise NotYetError(msg)
+    objects = S3Store("tide", prefix="level")
+    level = np.asarray(zarr.open_array(ObjectStore(objects), mode="r", zarr_format=3)[:])
+    for name, kind in {"obstore": ObjectStore, "s3fs": FsspecStore}.items():
+        array = ways[name]
+        if not (isinstance(array, zarr.Array) and isinstance(array.store, kind)):
+            store = type(array.store if isinstance(array, zarr.Array) else array).__name__
+            msg = f"Under {name!r} is asked for a zarr.Array whose store is of type {kind.__name__}, not {store}."
+            raise NotYetError(msg)
+        if not np.array_equal(np.asarray(array[...]), level):
+            msg = f"Under {name!r} is another array. It lies in the bucket `tide` under `level`."
+            raise NotYetError(msg)
+        if secret.encode() in pickle.dumps(array.store):
+            msg = f"The store under {name!r} was handed the secret. It finds the key in the environment."
+            raise NotYetError(msg)
+    _examine_address(str(ways["address"]), bytes(objects.get("zarr.json").bytes()))
+    return "Both arrays hold the same numbers, the address opens its object, and no secret is in any of them."
+
+
+def _examine_address(address: str, document: bytes) -> None:
+    signed = parse_qs(urlsplit(address).query)
+    if "X-Amz-Signature" not in signed:
+        msg = "The address is not signed: `obstore.sign` makes one that is."
+        raise NotYetError(msg)
+    if int(signed["X-Amz-Expires"][0]) > 300:
+        msg = f"The address works for {signed['X-Amz-Expires'][0]} seconds. Five minutes are asked for."
+        raise NotYetError(msg)
+    try:
+        with urlopen(address, timeout=10) as opened:
+            content = opened.read()
+    except HTTPError as error:
+        error.close()
+        msg = f"The address opens nothing: status {error.code}. Sign a GET of `zarr.json` below `level`."
+        raise NotYetError(msg) from None
+    if content != document:
+        msg = "The address opens another object. Asked for is the `zarr.json` of the array."
+        raise NotYetError(msg)
+
+
+@made("07.policy", expects="a dict with client_options and retry_config", timeout_s=40)
+def policy(answer: object) -> str:
+    """Judge options by what becomes of a read from a server that is busy, silent for once, and silent for good."""
+    from helpers.servers import CountingProxy, http_server
+
+    def tide(_: object, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"tide"]
+
+    proxy = CountingProxy(tide)
+    with http_server(proxy) as endpoint, contextlib.ExitStack() as stack:
+        stack.callback(proxy.reset)  # else a request that hangs would be waited for
+        store = HTTPStore.from_url(endpoint, **answer)  # type: ignore[arg-type]
+        proxy.break_next("503", times=12)
+        error, _ = _read_within(store, 10.0)
+        if error:
+            asked = sum(proxy.requests.values())
+            msg = f"A server was busy for 12 answers; after {asked} requests came {error}. Are retries or time too few?"
+            raise NotYetError(msg)
+        proxy.reset()
+        proxy.break_next("hang", times=1)
+        error, took_s = _read_within(store, 10.0)
+        if error:
+            msg = f"After one silence it read nothing ({error}, {took_s:.1f} s). One more try would have done."
+            raise NotYetError(msg)
+        proxy.reset()
+        proxy.break_next("hang", times=None)
+        _, took_s = _read_within(store, 3.5)
+    if took_s > 3:
+        msg = "A server that was silent for good was still being asked after three seconds. What bounds all retries?"
+        raise NotYetError(msg)
+    return "It outlasts twelve refusals and one silence, and gives up in time."
+
+
+def _read_within(store: HTTPStore, limit_s: float) -> tuple[str, float]:
+    """Read, and return the type of the error, if there was one, and the seconds that it took."""
+
+    async def read() -> None:
+        async with asyncio.timeout(limit_s):
+            await (await obstore.get_async(store, "tide")).bytes_async()
+
+    begin = time.perf_counter()
+    try:
+        asyncio.run(read())
+    except (obstore.exceptions.BaseError, TimeoutError) as error:
+        return type(error).__name__, time.perf_counter() - begin
+    return "", time.perf_counter() - begin

@@ -213,6 +213,21 @@ def test_requests_and_bytes_are_counted_by_kind() -> None:
         assert (proxy.requests, proxy.nbytes) == ({}, {})
 
 
+def test_spans_say_when_a_request_was_under_way() -> None:
+    """From its arrival to its answer, in the order of arrivals; `reset` forgets them."""
+    proxy = CountingProxy(hello, latency_s=0.05)
+    with http_server(proxy) as endpoint:
+        for _ in range(2):
+            with urlopen(endpoint) as answer:
+                answer.read()
+        (first, begin, end), (second, later, last) = proxy.spans
+        assert (first, second) == ("GET", "GET")
+        assert end - begin >= 0.05
+        assert end <= later < last
+        proxy.reset()
+        assert proxy.spans == []
+
+
 def test_requests_wait_side_by_side() -> None:
     """Twenty requests at once wait once, not twenty times."""
     proxy = CountingProxy(Objects(), latency_s=0.3)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import time
 import warnings
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import obstore
 import pytest
 import zarr
+from obstore.store import S3Store
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.buffer import default_buffer_prototype
+from zarr.storage import ObjectStore
 
+from helpers.servers import s3_server
 from helpers.teach.judges import judges_of, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def says(name: str, answer: object, *, timeout_s: float | None = None) -> str:
@@ -321,7 +327,7 @@ async def as_number(self: Any, key: str) -> int:
         (
             "06.list_dir",
             made_of(exists=nothing, list_dir=names_in),
-            "Not yet. Zarr's suite is not content with test_ex",
+            "Not yet. Zarr's suite is not content with test_delete, test_delete_dir, test_exists",
         ),
         ("06.list_dir", made_of(list_dir=raising), "Not yet. Asked for is a class of stores with a method `list_dir`."),
         ("06.list_dir", ..., "Not yet. Asked for is the class, not a store of it."),
@@ -331,6 +337,113 @@ def test_a_store_of_the_learner(name: str, answer: object, line: str) -> None:
     """Right, wrong in several ways, empty, raising."""
     with warnings.catch_warnings(action="ignore"):
         assert says(name, answer).startswith(line)
+
+
+# --- lesson 07 ---
+
+Answer = dict[str, Any]
+
+
+@pytest.fixture
+def tide() -> Iterator[None]:
+    """Run the server of the exercise."""
+    with s3_server() as server:
+        server.create_bucket("tide")
+        zarr.create_array(ObjectStore(S3Store("tide", prefix="level")), data=np.sin(np.arange(48) / 4))
+        zarr.create_array(ObjectStore(S3Store("tide", prefix="other")), data=np.arange(3))
+        yield
+
+
+def three_ways(path: str = "level", *, minutes: int = 5, method: Any = "GET", key: str = "zarr.json") -> Answer:
+    """Answer as the solution does, or a little differently."""
+    return {
+        "obstore": zarr.open_array(ObjectStore(S3Store("tide", prefix=path)), mode="r"),
+        "s3fs": zarr.open_array("s3://tide/level", mode="r"),
+        "address": obstore.sign(S3Store("tide", prefix="level"), method, key, timedelta(minutes=minutes)),
+    }
+
+
+def handed() -> Answer:
+    """Hand the secret to a store."""
+    objects = S3Store("tide", prefix="level", secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"])
+    return {**three_ways(), "obstore": zarr.open_array(ObjectStore(objects), mode="r")}
+
+
+def one_way() -> Answer:
+    """Use obstore twice."""
+    answer = three_ways()
+    return {**answer, "s3fs": answer["obstore"]}
+
+
+def unsigned() -> Answer:
+    """Forget to sign."""
+    return {**three_ways(), "address": f"{os.environ['AWS_ENDPOINT_URL']}/tide/level/zarr.json"}
+
+
+class Endless(dict[str, Any]):
+    """A dict that never answers."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Never return."""
+        endless()
+
+
+@pytest.mark.usefixtures("tide")
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (three_ways, "Right. Both arrays hold the same numbers"),
+        (handed, "Not yet. The store under 'obstore' was handed the secret."),
+        (
+            one_way,
+            "Not yet. Under 's3fs' is asked for a zarr.Array whose store is of type FsspecStore, not ObjectStore.",
+        ),
+        (lambda: three_ways("other"), "Not yet. Under 'obstore' is another array."),
+        (unsigned, "Not yet. The address is not signed"),
+        (lambda: three_ways(minutes=60), "Not yet. The address works for 3600 seconds."),
+        (lambda: three_ways(method="PUT"), "Not yet. The address opens nothing: status 403."),
+        (lambda: three_ways(key="c/0"), "Not yet. The address opens another object."),
+        (lambda: {**three_ways(), "address": ...}, "Not yet. Still to be done: address."),
+        (
+            dict,
+            "Not yet. Asked for is a dict of two arrays and an address, under 'obstore', 's3fs' and 'address'. Yours",
+        ),
+    ],
+)
+def test_a_bucket_opened_three_ways(make: Callable[[], Answer], line: str) -> None:
+    """Right, wrong in several ways, empty, raising."""
+    assert says("07.three_ways", make()).startswith(line)
+
+
+def test_a_bucket_that_is_gone() -> None:
+    """Without the server there is no key."""
+    assert says("07.three_ways", dict.fromkeys(["obstore", "s3fs", "address"])).startswith(
+        "Not yet. The server is gone"
+    )
+
+
+def options(retries: int = 20, *, timeout: str = "0.6s", retry_s: float = 1) -> Answer:
+    """Return options of a store."""
+    pauses = {"init_backoff": timedelta(milliseconds=10), "max_backoff": timedelta(milliseconds=50), "base": 2}
+    retry = {"max_retries": retries, "retry_timeout": timedelta(seconds=retry_s), "backoff": pauses}
+    return {"client_options": {"timeout": timeout, "allow_http": True}, "retry_config": retry}
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (options(), "Right. It outlasts twelve refusals and one silence, and gives up in time."),
+        (options(5), "Not yet. A server was busy for 12 answers; after 6 requests came GenericError."),
+        (options(retry_s=0.55), "Not yet. After one silence it read nothing (GenericError,"),
+        (options(retry_s=60), "Not yet. A server that was silent for good was still being asked after three seconds."),
+        ({"client_options": {}}, "Not yet. A server was busy for 12 answers; after 0 requests came GenericError."),
+        ({"patience": 3}, "Not yet. Asked for is a dict with client_options and retry_config. Yours ended in"),
+        (3, "Not yet. Asked for is a dict with client_options and retry_config. Yours ended in TypeError"),
+    ],
+)
+def test_a_policy(answer: object, line: str) -> None:
+    """Right, wrong in several ways, raising."""
+    assert says("07.policy", answer).startswith(line)
 
 
 async def endless_names(*_: object) -> Any:
@@ -349,8 +462,9 @@ async def endless_names(*_: object) -> Any:
         ("06.fill_up", sleepless),
         ("06.exists", made_of(exists=sleepless)),
         ("06.list_dir", made_of(exists=in_contents, list_dir=endless_names)),
+        ("07.three_ways", Endless()),
     ],
 )
-def test_what_never_ends_is_stopped(name: str, answer: Callable[..., object]) -> None:
+def test_what_never_ends_is_stopped(name: str, answer: object) -> None:
     """Within the time limit."""
     assert says(name, answer, timeout_s=0.3).startswith("Not yet. After 0.3 s it was still running")
