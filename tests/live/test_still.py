@@ -14,6 +14,7 @@ import pytest
 from matplotlib.colors import LogNorm, to_rgba
 
 from helpers.live import last_frame
+from helpers.live.still import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,11 @@ def look() -> Iterator[None]:
         yield
 
 
+def axes_of(figure: Any) -> list[Any]:
+    """Return what is drawn."""
+    return list(draw(figure, height=3).axes)
+
+
 def follow(callback: Any, data: Any) -> tuple[Any, Any]:
     """Return a stream, and a live figure on it."""
     pipe = hv.streams.Pipe(data=data)
@@ -39,7 +45,7 @@ def test_it_shows_the_newest_data_with_title_labels_and_limits() -> None:
     pipe, live = follow(lambda data: hv.Curve(data, "t", hv.Dimension("x", unit="m")), TABLE)
     live.opts(title="Height", color="#D55E00", line_width=1, xlim=(0, 9), ylabel="up")
     pipe.send(TABLE.assign(x=[1.0, 2.0, 4.0]))
-    (ax,) = last_frame(live).axes
+    (ax,) = axes_of(live)
     (line,) = ax.lines
     assert line.get_xydata().tolist() == [[1, 1], [2, 2], [3, 4]]
     assert (ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()) == ("Height", "t", "up")
@@ -48,9 +54,9 @@ def test_it_shows_the_newest_data_with_title_labels_and_limits() -> None:
 
 def test_a_picture_is_as_wide_as_the_lessons_ask_and_is_shown_once() -> None:
     """At least 750 pixels; Matplotlib does not hold it, so a notebook does not show it a second time."""
-    buffer = io.BytesIO()
-    last_frame(hv.Curve(TABLE, "t", "x"), height=2).savefig(buffer, format="png", bbox_inches="tight")
-    assert matplotlib.image.imread(io.BytesIO(buffer.getvalue())).shape[1] >= 750
+    picture = last_frame(hv.Curve(TABLE, "t", "x"), height=2)
+    assert matplotlib.image.imread(io.BytesIO(picture.data)).shape[:2] == (220, 880)
+    assert len(picture.data) < 20_000
     assert plt.get_fignums() == []
 
 
@@ -59,7 +65,7 @@ def test_cells_stand_as_the_page_has_them() -> None:
     cells = np.array([[1, 0, 0], [0, 0, 0]], "uint8")
     _, live = follow(lambda data: hv.Image(data, bounds=(0, 0, 3, 2)), cells)
     live.opts(cmap="gray_r", clim=(0, 1), data_aspect=1, xaxis=None, yaxis=None)
-    (ax,) = last_frame(live).axes
+    (ax,) = axes_of(live)
     (image,) = ax.images
     np.testing.assert_array_equal(np.asarray(image.get_array())[::-1], cells)  # its origin is below
     assert (image.origin, image.get_clim(), image.get_cmap().name) == ("lower", (0, 1), "gray_r")
@@ -68,8 +74,8 @@ def test_cells_stand_as_the_page_has_them() -> None:
 
 def test_counts_have_a_logarithmic_bar() -> None:
     """With the name of what is counted."""
-    image = hv.Image(np.array([[1.0, 1000.0]]), vdims="Count").opts(cnorm="log", colorbar=True)
-    ax, bar = last_frame(image).axes
+    image = hv.Image(np.array([[1.0, 1000.0], [10.0, 10.0]]), vdims="Count").opts(cnorm="log", colorbar=True)
+    ax, bar = axes_of(image)
     assert isinstance(ax.images[0].norm, LogNorm)
     assert bar.get_ylabel() == "Count"
 
@@ -79,7 +85,7 @@ def test_points_are_coloured_by_a_column(kind: Any) -> None:
     """And a line may lie under them."""
     dimensions = (["t", "x"], "step") if kind is hv.Points else ("t", ["x", "step"])
     dots = kind(TABLE, *dimensions).opts(color="step", colorbar=True)
-    ax, bar = last_frame((hv.Curve(TABLE, "t", "x").opts(color="grey") * dots).opts(title="Both")).axes
+    ax, bar = axes_of((hv.Curve(TABLE, "t", "x").opts(color="grey") * dots).opts(title="Both"))
     (scatter,) = ax.collections
     assert np.asarray(scatter.get_array()).tolist() == [7, 8, 9]
     assert np.asarray(scatter.get_offsets()).tolist() == TABLE[["t", "x"]].to_numpy().tolist()
@@ -88,13 +94,13 @@ def test_points_are_coloured_by_a_column(kind: Any) -> None:
 
 def test_points_of_one_colour_have_no_bar() -> None:
     """As they are on the page."""
-    (ax,) = last_frame(hv.Points(TABLE, ["t", "x"]).opts(color="#D55E00")).axes
+    (ax,) = axes_of(hv.Points(TABLE, ["t", "x"]).opts(color="#D55E00"))
     assert np.asarray(ax.collections[0].get_facecolor()).tolist() == [list(to_rgba("#D55E00"))]
 
 
 def test_curves_with_names_have_a_legend() -> None:
     """Each curve its own."""
-    (ax,) = last_frame(hv.Curve(TABLE, "t", "x", label="raw") * hv.Curve(TABLE, "t", "x", label="mean")).axes
+    (ax,) = axes_of(hv.Curve(TABLE, "t", "x", label="raw") * hv.Curve(TABLE, "t", "x", label="mean"))
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["raw", "mean"]
@@ -102,40 +108,42 @@ def test_curves_with_names_have_a_legend() -> None:
 
 def test_parts_stand_side_by_side() -> None:
     """A table of numbers beside a box of the same."""
-    left, right = last_frame(hv.Table(TABLE, "t", "x") + hv.BoxWhisker(TABLE, [], "x").opts(title="Box")).axes
+    left, right = axes_of(hv.Table(TABLE, "t", "x") + hv.BoxWhisker(TABLE, [], "x").opts(title="Box"))
     cells = left.tables[0].get_celld()
     assert [cells[row, 1].get_text().get_text() for row in range(4)] == ["x", "4", "6", "5"]
     assert right.get_title(loc="left") == "Box"
-    assert right.lines[4].get_ydata().tolist() == [5, 5]  # the median
+    assert [5, 5] in [line.get_ydata().tolist() for line in right.lines]  # the median
 
 
 def test_each_group_has_a_box() -> None:
     """As many boxes as processor cores."""
     rows = pd.DataFrame({"core": ["0", "0", "1", "1"], "busy": [1.0, 3.0, 7.0, 9.0]})
-    (ax,) = last_frame(hv.BoxWhisker(rows, "core", "busy")).axes
+    (ax,) = axes_of(hv.BoxWhisker(rows, "core", "busy"))
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1"]
-    assert [line.get_ydata().tolist() for line in ax.lines[4::6]] == [[2, 2], [8, 8]]
+    heights = [line.get_ydata().tolist() for line in ax.lines]
+    assert [2, 2] in heights  # the medians
+    assert [8, 8] in heights
 
 
 def test_bars_and_areas_have_the_heights_of_the_data() -> None:
     """Areas lie on top of each other."""
-    (bars,) = last_frame(hv.Histogram(np.histogram([1, 1, 3], bins=[0, 2, 4]))).axes
-    assert bars.patches[0].get_data().values.tolist() == [2, 1]  # type: ignore[attr-defined]
+    (bars,) = axes_of(hv.Histogram(np.histogram([1, 1, 3], bins=[0, 2, 4])))
+    assert bars.patches[0].get_data().values.tolist() == [2, 1]
     areas = [hv.Area(([0, 1], high), "t", "share", label=name) for name, high in (("a", [1, 2]), ("b", [9, 8]))]
-    (ax,) = last_frame(hv.Area.stack(hv.Overlay(areas))).axes
+    (ax,) = axes_of(hv.Area.stack(hv.Overlay(areas)))
     assert [path.get_extents().y1 for area in ax.collections for path in area.get_paths()] == [2, 10]
 
 
 def test_arrows_have_their_angles() -> None:
     """And the colours of their lengths."""
     field = hv.VectorField(([0, 1], [0, 1], [0, np.pi], [1.0, 2.0])).opts(colorbar=True)
-    ax, bar = last_frame(field).axes
+    ax, bar = axes_of(field)
     (arrows,) = ax.collections
-    np.testing.assert_allclose(arrows.U, [1, -2])  # type: ignore[attr-defined]
+    np.testing.assert_allclose(arrows.U, [1, -2])
     assert bar.get_ylabel() == "Magnitude"
 
 
 def test_what_is_not_drawn_is_said() -> None:
     """With what is."""
-    with pytest.raises(TypeError, match="does not draw a Bars. It draws Area, BoxWhisker, Curve"):
-        last_frame(hv.Bars(TABLE, "t", "x"))
+    with pytest.raises(TypeError, match=r"does not draw a Bars\. It draws Area, BoxWhisker, Curve"):
+        axes_of(hv.Bars(TABLE, "t", "x"))
