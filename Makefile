@@ -89,7 +89,7 @@ test-long: $(DEV_READY)  ## the tests that count: 10,000 selections and reads, 2
 
 browser: $(DEV_READY)  ## run lessons in a real browser (needs chromium)
 	$(call install,--quiet --require-hashes -r tests/browser/requirements.lock)
-	$(PYTEST) -q tests/browser
+	$(PYTEST) -q $(or $(ARGS),tests/browser)
 
 lock: $(DEV_READY)  ## renew the locks and what is made from it
 	$(PY) -m tools.locks

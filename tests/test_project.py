@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import tomllib
@@ -23,11 +24,13 @@ with (ROOT / "pyproject.toml").open("rb") as settings_file:
 
 CACHES = ("mypy", "pytest", "ruff")
 MACHINE = re.compile(r"/(?:work|root|farm)/\w|/home/(?!jovyan)\w+/|/Users/\w+/|/tmp/(?!tmp\b)[\w-]{4,}|C:\\Users\\\w")
-INDEX = re.compile(r"https?://\S*/simple\b|--(?:extra-)?index-url|--find-links|registry\s*=\s*.?https?:")
+PNG = re.compile(r'"image/png": "[^"]*"')
+INDEX = re.compile(r"https?://\S*/simple\b|--(?:extra-)?index-url|--find-links[ =]https?:|registry\s*=\s*.?https?:")
 
 
+@functools.cache
 def tracked_texts() -> dict[str, str]:
-    """Return the text of every file that git tracks or would track, by its path."""
+    """Return the text of every file that git tracks or would track, by its path; stored pictures left out."""
     names = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines()
@@ -40,8 +43,8 @@ def tracked_texts() -> dict[str, str]:
     texts = {}
     for name in names:
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".gz", ".nc", ".zip"}:
-            texts[name] = path.read_text(encoding="utf-8")
+        if path.is_file() and path.suffix not in {".png", ".gif", ".webp", ".gz", ".nc", ".zip"}:
+            texts[name] = PNG.sub("", path.read_text(encoding="utf-8"))
     return texts
 
 

@@ -16,7 +16,7 @@ from tools.lessons import Lesson, read_lessons
 from tools.minutes import Work, work_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nbformat import NotebookNode
 
@@ -39,27 +39,35 @@ def parts_of(lesson: Lesson) -> dict[str, Work]:
     return {name: work_of(cells) for name, cells in parts.items()}
 
 
-def rows(outline: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[tuple[int, str, str, str]]:
-    """Return minutes, lesson, part and note of each row of an outline.
+def minutes_of(lesson: Lesson, names: Sequence[str]) -> int:
+    """Return the minutes of some parts of a lesson together, at least one for each.
 
     Raises
     ------
     ValueError
-        When a part is named that its lesson lacks; the message lists those that it has.
+        When a part is named that the lesson lacks; the message lists those that it has.
     """
+    works = parts_of(lesson)
+    for name in names:
+        if name not in works:
+            msg = f"lesson {lesson.number} has no part {name!r}. It has {', '.join(works)}."
+            raise ValueError(msg)
+    return sum(max(1, round(works[name].exact)) for name in names)
+
+
+def rows(outline: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[tuple[int, str, str, str]]:
+    """Return minutes, lesson, part and note of each row of an outline."""
     found = []
     for part in outline["parts"]:
         if "pause" in part:
             found.append((part["pause"], "", "Pause", part.get("note", "")))
             continue
         lesson = lessons[part["lesson"]]
-        works = parts_of(lesson)
-        for name in part["sections"]:
-            if name not in works:
-                msg = f"teaching/outlines.toml: lesson {lesson.number} has no part {name!r}. It has {', '.join(works)}."
-                raise ValueError(msg)
-            minutes = max(1, round(works[name].exact))
-            found.append((minutes, f"[{lesson.number}](../notebooks/{lesson.path.name})", name, part.get("note", "")))
+        link = f"[{lesson.number}](../notebooks/{lesson.path.name})"
+        notes = [part.get("note", ""), *[""] * len(part["sections"])]
+        found += [
+            (minutes_of(lesson, [name]), link, name, note) for name, note in zip(part["sections"], notes, strict=False)
+        ]
     return found
 
 

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.outlines import parts_of
+from tools.outlines import minutes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,7 @@ class Trail:
     assumes: tuple[str, ...]
     minutes: int
     after: str
+    in_part: tuple[str, ...] = ()
 
 
 def wanted(lesson: Lesson) -> set[str]:
@@ -57,30 +58,32 @@ def read_paths(lessons: Sequence[Lesson]) -> list[Trail]:
 
 def _trail(name: str, chosen: Mapping[str, Any], known: Mapping[str, Lesson]) -> Trail:
     numbers, parts = tuple(chosen["lessons"]), chosen.get("parts", {})
-    minutes, assumes, seen = 0.0, set[str](), set[str]()
+    minutes, seen, assumes = 0.0, set[str](), set[str]()
     for number in numbers:
         late = wanted(known[number]) & (set(numbers) - seen)
         if late:
             msg = f"docs/paths.toml: on the path {name!r} lesson {number} comes before {', '.join(late)}. Change it."
             raise ValueError(msg)
-        assumes |= wanted(known[number]) - seen
+        assumes |= wanted(known[number]) - seen if number not in parts else set()
         seen.add(number)
-        works = parts_of(known[number])
-        minutes += sum(works[part].exact for part in parts[number]) if number in parts else known[number].minutes
-    return Trail(name, numbers, tuple(sorted(assumes)), 5 * round(minutes / 5), chosen["after"])
+        minutes += minutes_of(known[number], parts[number]) if number in parts else known[number].minutes
+    return Trail(name, numbers, tuple(sorted(assumes)), 5 * round(minutes / 5), chosen["after"], tuple(parts))
 
 
 def table(lessons: Sequence[Lesson], folder: str) -> str:
     """Return the paths as a table in Markdown; `folder` leads from the page to the notebooks."""
     names = {lesson.number: lesson.path.name for lesson in lessons}
 
-    def links(numbers: Sequence[str]) -> str:
-        return ", ".join(f"[{number}]({folder}{names[number]})" for number in numbers)
+    def links(numbers: Sequence[str], in_part: Sequence[str] = ()) -> str:
+        marks = {number: " (in part)" if number in in_part else "" for number in numbers}
+        return ", ".join(f"[{number}]({folder}{names[number]}){mark}" for number, mark in marks.items())
 
     lines = ["| path | lessons | minutes | builds on | afterwards you can |", "|---|---|---|---|---|"]
     for path in read_paths(lessons):
         before = links(path.assumes) or "nothing else"
-        lines.append(f"| **{path.name}** | {links(path.lessons)} | {path.minutes} | {before} | {path.after} |")
+        lines.append(
+            f"| **{path.name}** | {links(path.lessons, path.in_part)} | {path.minutes} | {before} | {path.after} |"
+        )
     return "\n".join(lines)
 
 
