@@ -56,12 +56,30 @@ def test_fixed_scale_offset_wraps_around_zarr_3772() -> None:
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 def test_fixed_scale_offset_makes_a_number_of_nan_numcodecs_511() -> None:
-    """NaN has no integer (numcodecs #511, open); Quantize and BitRound keep it."""
+    """NaN has no integer (numcodecs #511, open); Quantize and BitRound keep NumPy's."""
     data = np.array([1.5, np.nan], dtype="float32")
     scaled = read_through(data, FixedScaleOffset(offset=0, scale=10, dtype="<f4", astype="<i2"))
     assert not np.isnan(scaled).any()
     for codec in (Quantize(digits=1, dtype="<f4"), BitRound(keepbits=9)):
         np.testing.assert_array_equal(read_through(data, codec), data)
+
+
+def test_bit_round_makes_a_number_of_a_nan_of_all_ones() -> None:
+    """It rounds it up, into the sign; Quantize does not."""
+    missing = np.array([0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF], dtype="uint32").view("float32")
+    rounded = read_through(missing, BitRound(keepbits=11))
+    assert np.isnan(rounded).tolist() == [True, False, False]
+    assert rounded[1:].tolist() == [0, 0]
+    assert np.isnan(read_through(missing, Quantize(digits=2, dtype="<f4"))).all()
+
+
+def test_scale_offset_and_quantize_keep_what_16_bits_do_not() -> None:
+    """They stay with floats; on integers, `scale_offset` refuses what does not fit."""
+    kiln = np.array([20.0, 350.0, np.nan], dtype="float32")
+    filters = [ScaleOffset(scale=100), Quantize(digits=0, dtype="<f4")]
+    np.testing.assert_array_equal(np.asarray(zarr.create_array({}, data=kiln, filters=filters)[:]), kiln)
+    with pytest.raises(ValueError, match="outside the range of dtype int16"):
+        zarr.create_array({}, data=np.array([300], dtype="int16"), filters=ScaleOffset(scale=200))
 
 
 def test_specified_scaling_needs_a_package_and_says_so() -> None:

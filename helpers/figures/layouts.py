@@ -235,7 +235,7 @@ def draw_codecs(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
         ax.plot(table["write_MBps"], rows, "o", color=_WRITE, label="write")
         ax.plot(table["read_MBps"], rows, "s", color=_READ, label="read")
         ax.set_yticks(rows, [f"{codec}  {ratio:.2g}" for codec, ratio in table["ratio"].items()])
-        ax.set(xscale="log", xlabel="MB/s", title=f"{name}: codec, ratio, speed")
+        ax.set(xscale="log", xlabel="MB/s", title=f"{name}: ratio, speed")
         order[name] = table.index[::-1].tolist()
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return order
