@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -216,3 +217,128 @@ def test_bodies_that_raise_or_never_end_are_told_so() -> None:
 
     assert "Yours ended in KeyError: 'no such slot'" in said("11.changes", broken)
     assert "still running" in said("11.changes", forever, timeout_s=0.3)
+
+
+# Lessons 12 and 13: archives that grow
+
+
+def add_once(ds: Any, store: Any) -> None:
+    """Append the steps that are not there."""
+    known = xr.open_zarr(store).indexes["time"]
+    new = ds.isel(time=~ds.indexes["time"].isin(known))
+    if new.sizes["time"]:
+        new.to_zarr(store, append_dim="time")
+
+
+def add_unless_begun(ds: Any, store: Any) -> None:
+    """Append all steps if the first one is not there: half a day comes twice, or not at all."""
+    if ds.indexes["time"][0] not in xr.open_zarr(store).indexes["time"]:
+        ds.to_zarr(store, append_dim="time")
+
+
+def add_over(ds: Any, store: Any) -> None:
+    """Replace steps that are there."""
+    before = xr.open_zarr(store, chunks=None).load()
+    whole = xr.concat([before.sel(time=before.time[~before.time.isin(ds.time)]), ds], "time").sortby("time")
+    whole.drop_encoding().to_zarr(store, mode="w")
+
+
+def places(labels: Any, known: Any) -> Any:
+    """Return where labels are, or will be."""
+    where = pd.Index(known).get_indexer(labels)
+    new = where < 0
+    if new.any() and len(known) and labels[new][0] < known[-1]:
+        msg = "too early"
+        raise ValueError(msg)
+    where[new] = len(known) + np.arange(new.sum())
+    return where
+
+
+def share(steps: int, chunk: int, writers: int) -> list[slice]:
+    """Share out chunks."""
+    each = math.ceil(math.ceil(steps / chunk) / writers) * chunk
+    return [slice(min(first, steps), min(first + each, steps)) for first in range(0, each * writers, each)]
+
+
+def keep_empty(names: Any, fetch: Any, add: Any, batch: int) -> None:
+    """Fetch, add and delete, batch by batch."""
+    for first in range(0, len(names), batch):
+        paths = [fetch(name) for name in names[first : first + batch]]
+        add(paths)
+        for path in paths:
+            path.unlink()
+
+
+def keep_all(names: Any, fetch: Any, add: Any, batch: int) -> None:  # noqa: ARG001
+    """Fetch everything first."""
+    add([fetch(name) for name in names])
+
+
+def keep_last(names: Any, fetch: Any, add: Any, batch: int) -> None:
+    """Delete a batch when the next one is fetched."""
+    paths: list[Any] = []
+    for first in range(0, len(names), batch):
+        for path in paths:
+            path.unlink()
+        add(paths := [fetch(name) for name in names[first : first + batch]])
+
+
+def drop_rest(names: Any, fetch: Any, add: Any, batch: int) -> None:
+    """Leave out the last batch, which is not full."""
+    keep_empty(names[: len(names) // batch * batch], fetch, add, batch)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize(
+    ("name", "answer", "starts"),
+    [
+        ("12.twice", add_once, "Right. After 5 calls the archive has 11 steps"),
+        ("12.twice", lambda ds, store: ds.to_zarr(store, append_dim="time"), "Not yet. The same four steps came a"),
+        ("12.twice", add_unless_begun, "Not yet. Of four steps two were there already."),
+        ("12.twice", add_over, "Not yet. All steps are there, but some have other values"),
+        ("12.twice", lambda *_: ..., "Not yet. Four new steps were to be added. Now the archive has 4"),
+        ("12.twice", 7, "Not yet. Asked for is a function"),
+        ("12.place", places, "Right. It was right for 7 sets of labels"),
+        ("12.place", lambda labels, known: pd.Index(known).get_indexer(labels), "Not yet. Both labels are new"),
+        ("12.place", lambda labels, known: np.searchsorted(known, labels), "Not yet. Both labels are new"),
+        ("12.place", lambda labels, known: len(known) + np.arange(len(labels)), "Not yet. Both labels are there"),
+        (
+            "12.place",
+            lambda labels, known: [
+                (
+                    list(known).index(label)
+                    if label in known
+                    else len(known) + sum(labels[:n] > max(known, default=label))
+                )
+                for n, label in enumerate(labels)
+            ],
+            "Not yet. ",
+        ),
+        ("12.place", lambda *_: None, "Not yet. It returned None"),
+        ("13.share", share, "Right. It shared out 4 archives"),
+        (
+            "13.share",
+            lambda steps, _, n: [slice(w * steps // n, (w + 1) * steps // n) for w in range(n)],
+            "Not yet. 40",
+        ),
+        ("13.share", lambda steps, *_: [slice(0, steps)], "Not yet. 36 steps in chunks of 3 for 4 writers: one writer"),
+        ("13.share", lambda _, chunk, __: [slice(0, chunk)], "Not yet. 36 steps in chunks of 3 for 4 writers: some"),
+        ("13.share", lambda *_: None, "Not yet. It returned None"),
+        ("13.discard", keep_empty, "Right. 7 files went through, never more than 3"),
+        ("13.discard", keep_all, "Not yet. 7 files lay on the disk at once"),
+        ("13.discard", keep_last, "Not yet. 1 files are left"),
+        ("13.discard", drop_rest, "Not yet. Of 7 files 6 were appended"),
+        ("13.discard", lambda *_: None, "Not yet. Nothing was appended"),
+    ],
+)
+def test_growing(name: str, answer: object, starts: str) -> None:
+    """What is right is counted; what is wrong gets the hint that fits."""
+    assert said(name, answer).startswith(starts)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("name", ["12.twice", "12.place", "13.share", "13.discard"])
+def test_growing_that_raises_or_never_ends(name: str) -> None:
+    """The message is told in one line, and an endless answer is stopped."""
+    assert "Yours ended in KeyError" in said(name, raising)
+    assert "never ends" in said(name, endless, timeout_s=0.3)
