@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MACHINES = (ZarrStoreStateMachine, ZarrHierarchyStateMachine)
 STATEFUL = settings(
-    max_examples=int(os.environ.get("STATEFUL_EXAMPLES", "6")),
+    max_examples=int(os.environ.get("STATEFUL_EXAMPLES", "4")),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
