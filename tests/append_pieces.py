@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from zarr.storage import MemoryStore
 
+from helpers.append import append
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -40,9 +42,24 @@ def piece(places: Iterable[int], *, version: int = 0) -> xr.Dataset:
     )
 
 
-def batch(number: int) -> xr.Dataset:
+def batch(number: int, axis: str = "regular") -> xr.Dataset:
     """Return a batch of three steps of a few variables: the first ends within a chunk, so do most."""
-    return piece(range(3 * number, 3 * number + 3))[["rain", "land"]]
+    ds = piece(range(3 * number, 3 * number + 3))[["rain", "land"]]
+    at = np.arange(3 * number, 3 * number + 3)
+    return ds if axis == "regular" else ds.assign_coords(time=ds.time + at * at % 7 * np.timedelta64(17, "m"))
+
+
+def begin(store: Store, axis: str, layout: str, *, batches: int = 1) -> None:
+    """Begin an archive with its first batches, as `append` or as Xarray does, in chunks or in shards."""
+    first = xr.concat([batch(number, axis) for number in range(batches)], "time", data_vars="minimal")
+    step = "3h" if axis == "regular" else None
+    if layout == "chunks":
+        append(first, store, chunks=CHUNKS, step=step)
+    elif layout == "shards":
+        append(first, store, encoding={"rain": {"chunks": (2, 2, 5), "shards": (4, 4, 5)}}, step=step)
+    else:
+        times = {"units": "minutes since 2020-01-01", "dtype": "i8"}
+        first.to_zarr(store, encoding={"time": times, "rain": {"chunks": (4, 2, 5)}}, consolidated=True)
 
 
 def length(store: Store | Path | str) -> int:
@@ -62,7 +79,8 @@ def read(store: Store | Path | str) -> xr.Dataset | None:
 
 def present(archive: xr.Dataset) -> xr.Dataset:
     """Return the steps of an archive that are there, as `piece` made them."""
-    return archive.sel(time=archive.present).drop_vars("present").drop_encoding()
+    there = archive.sel(time=archive.present).drop_vars("present") if "present" in archive else archive
+    return there.drop_encoding()
 
 
 def assert_holds(store: Store | Path | str, places: Iterable[int], *, version: int = 0) -> None:

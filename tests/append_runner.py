@@ -1,55 +1,54 @@
 """Runs appends in processes that can be killed: started once, it forks one for each line that it reads.
 
-A line is the folder of an archive and the number of batches that it is to have; the next one asks for the end.
-Each process goes on where the archive stands, after appending elsewhere, so that no time goes into starting up.
+A line is a JSON list: what `_append` is given, or the number of a process that is to be waited for. Each process goes
+on where the archive stands, after appending elsewhere, so that no time goes into starting up.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import dask.array
 import distributed
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from helpers.append import append
-from tests.append_pieces import batch, length
+from helpers.append import append, open_store
+from tests.append_pieces import batch, begin, length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class Runner:
-    """Start processes that append."""
+    """Start processes that write."""
 
     def __init__(self, program: subprocess.Popen[str]) -> None:
         self.program = program
 
-    def start(self, folder: str, batches: int) -> int:
-        """Begin to append until the archive has so many batches, and return the process, which is at work by now."""
-        self._say(f"{folder} {batches}")
-        return int(self._answer())
+    def start(self, url: str, batches: int, axis: str, layout: str) -> int:
+        """Begin to append until an archive has so many batches, and return the process, which is at work by now."""
+        return self._ask([url, batches, axis, layout])
 
-    def end(self) -> int:
-        """Wait for the process to end, and return how: 0 or the negative number of a signal.
+    def end(self, process: int) -> int:
+        """Wait for a process to end, and return how: 0 or the negative number of a signal.
 
         Until then its number belongs to no other process, whether or not it has ended.
         """
-        self._say("end")
-        return int(self._answer())
+        return self._ask([process])
 
-    def _say(self, line: str) -> None:
+    def _ask(self, line: list[Any]) -> int:
         assert self.program.stdin is not None
-        print(line, file=self.program.stdin, flush=True)
-
-    def _answer(self) -> str:
         assert self.program.stdout is not None
-        return self.program.stdout.readline()
+        print(json.dumps(line), file=self.program.stdin, flush=True)
+        return int(self.program.stdout.readline())
 
 
 @contextlib.contextmanager
@@ -68,28 +67,37 @@ def main() -> None:
     xr.backends.list_engines()
     assert dask.array
     assert distributed
-    while line := sys.stdin.readline():
-        folder, batches = line.rsplit(maxsplit=1)
+    for line in sys.stdin:
+        arguments = json.loads(line)
+        if len(arguments) == 1:
+            print(os.waitstatus_to_exitcode(os.waitpid(arguments[0], 0)[1]), flush=True)
+            continue
         ready, tell = os.pipe()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the threads of icechunk, which does nothing here, are not forked
+            pid = os.fork()
         if not pid:
-            _append(folder, int(batches), tell)
+            try:
+                _append(tell, *arguments)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
             os._exit(0)
         os.close(tell)
         os.read(ready, 1)
         os.close(ready)
         print(pid, flush=True)
-        sys.stdin.readline()
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
-def _append(folder: str, batches: int, tell: int) -> None:
-    elsewhere = MemoryStore()
-    for number in (0, 1):
-        append(batch(number), elsewhere, chunks={"time": 4, "lat": 2}, step="3h")
+def _append(tell: int, url: str, batches: int, axis: str, layout: str) -> None:
+    elsewhere, store = MemoryStore(), open_store(url)
+    begin(elsewhere, axis, layout)
+    append(batch(1, axis), elsewhere)
     os.write(tell, b".")
-    for number in range(length(folder) // 3, batches):
-        append(batch(number), folder, chunks={"time": 4, "lat": 2}, step="3h")
+    if not length(store):
+        begin(store, axis, layout)
+    for number in range(max(length(store) // 3, 1), batches):
+        append(batch(number, axis), store)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,45 @@
-"""Is a writer that appends to a repository of Icechunk, in a process of its own, beside others.
+"""Is a writer beside others: it appends to a repository of Icechunk, or fills its regions of an archive with room.
 
-It makes some commits of one step each. Writers take turns on the axis, so that they write to the same chunks.
+Writers take turns on the axis, so that they write to the same chunks, or, in regions, to chunks of their own.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from helpers.append import append_commit, open_repository
+from helpers.append import append_commit, commit, open_repository, open_store
 from tests.append_pieces import CHUNKS, piece
 
+if TYPE_CHECKING:
+    import xarray as xr
+    from zarr.abc.store import Store
 
-def place_of(number: int, turn: int, *, writers: int) -> int:
-    """Return the step that a writer appends at its turn; step 0 begins the archive."""
-    return 1 + turn * writers + number
 
-
-def main(url: str, number: int, commits: int, *, writers: int) -> int:
-    """Append, and return how often a step had to be appended again."""
+def append_turns(url: str, number: int, turns: int, *, writers: int) -> None:
+    """Append steps, each as a commit; step 0 began the archive."""
     repository = open_repository(url)
-    print("ready", flush=True)
-    sys.stdin.readline()
+    for turn in range(turns):
+        step = piece([1 + writers * turn + number])
+        append_commit(repository, step, message=f"{number}, {turn}", chunks=CHUNKS, step="3h")
+
+
+def fill_turns(url: str, number: int, turns: int, *, writers: int) -> int:
+    """Fill regions of a template, with a commit each where it is Icechunk's, and return how many were made again."""
     redone = 0
-    for turn in range(commits):
-        place = place_of(number, turn, writers=writers)
-        done = append_commit(repository, piece([place]), message=f"{number}, {turn}", chunks=CHUNKS, step="3h")
-        assert done.result.added == 1
-        redone += done.redone
+    for turn in range(turns):
+        place = writers * turn + number
+        step = piece([place]).drop_vars(["land", "lat", "lon"])
+
+        def change(store: Store, place: int = place, step: xr.Dataset = step) -> None:
+            step.to_zarr(store, region={"time": slice(place, place + 1)}, consolidated=False)
+
+        if url.endswith(".icechunk"):
+            redone += commit(open_repository(url), change, message=f"{number}, {turn}").redone
+        else:
+            change(open_store(url))
     return redone
 
 
 if __name__ == "__main__":
-    url, *numbers = sys.argv[1:]
-    number, commits, writers = map(int, numbers)
-    print(main(url, number, commits, writers=writers), flush=True)
+    append_turns(sys.argv[1], *map(int, sys.argv[2:4]), writers=int(sys.argv[4]))

@@ -5,9 +5,10 @@ as a commit of Icechunk. `follow` is the loop around a provider, `verify` and `w
 keeps each moment of a store. ``python -m helpers.append`` is the program.
 """
 
-from helpers.append.append import Appended, append, append_commit
+from helpers.append.append import Appended, append
+from helpers.append.commits import Commit, append_commit, commit, open_repository
 from helpers.append.follow import Batch, follow, rain_time
-from helpers.append.store import Commit, commit, locked, open_repository, open_store
+from helpers.append.store import locked, open_store
 from helpers.append.verify import Report, Sight, WriteLog, verify, watch
 
 __all__ = [

@@ -33,44 +33,36 @@ def main(arguments: Sequence[str]) -> int:
         0 if all went well; 1 if an archive is not sound, or a fault was seen; 2 if the work could not be done, which
         one sentence on standard error explains.
     """
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m helpers.append", description="Archives that grow.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, does in (
+        ("verify", "read all of an archive"),
+        ("watch", "read one of rain as it grows, look for faults"),
+    ):
+        command = commands.add_parser(name, help=does)
+        command.add_argument("url", help="a folder, or a URL such as s3://bucket/prefix")
+    command.add_argument("--until", type=int, required=True, help="steps that it will have")
+    command = commands.add_parser("follow", help="append what a provider of 3B42RT has, and will have")
+    command.add_argument("--feed", required=True, help="the provider's address")
+    command.add_argument("--to", required=True, help="the archive: a folder, or a URL such as s3://bucket/prefix")
+    command.add_argument("--downloads", default="downloads", help="folder for the files (%(default)s)")
+    command.add_argument("--batch", type=int, default=8, help="steps to append at once, at most (%(default)s)")
+    command.add_argument("--every", type=float, default=60, help="seconds until the next look (%(default)s)")
+    command.add_argument("--once", action="store_true", help="stop when all that the provider has is appended")
+    options = parser.parse_args(arguments)
     try:
-        return {"verify": _verify, "watch": _watch, "follow": _follow}[options.command](options)
+        if options.command == "follow":
+            return _follow(options)
+        if options.command == "verify":
+            report = verify(options.url)
+            print(report)
+            return 0 if report.sound else 1
+        sight = watch(options.url, until=options.until, tell=functools.partial(print, flush=True))
+        print(json.dumps(asdict(sight)))
+        return 1 if sight.faults else 0
     except (OSError, TypeError, ValueError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m helpers.append", description="Archives that grow.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    verify_ = commands.add_parser("verify", help="check that every chunk is there and can be read")
-    verify_.add_argument("url", help="a folder, or a URL such as s3://bucket/prefix")
-    watch_ = commands.add_parser("watch", help="open an archive of rain again and again, and look for faults")
-    watch_.add_argument("url", help="a folder, or a URL such as s3://bucket/prefix")
-    watch_.add_argument("--until", type=int, required=True, help="steps that it will have")
-    watch_.add_argument("--within", type=float, default=60, help="seconds after which to give up (%(default)s)")
-    follow_ = commands.add_parser("follow", help="append what a provider of 3B42RT has, and will have")
-    follow_.add_argument("--feed", required=True, help="the provider's address")
-    follow_.add_argument("--to", required=True, help="the archive: a folder, or a URL such as s3://bucket/prefix")
-    follow_.add_argument("--downloads", default="downloads", help="folder for the files (%(default)s)")
-    follow_.add_argument("--fields", nargs="+", default=["precipitation"], help="what to keep (%(default)s)")
-    follow_.add_argument("--batch", type=int, default=8, help="steps to append at once, at most (%(default)s)")
-    follow_.add_argument("--every", type=float, default=60, help="seconds until the next look (%(default)s)")
-    follow_.add_argument("--once", action="store_true", help="stop when all that the provider has is appended")
-    return parser
-
-
-def _verify(options: argparse.Namespace) -> int:
-    report = verify(options.url)
-    print(report)
-    return 0 if report.sound else 1
-
-
-def _watch(options: argparse.Namespace) -> int:
-    sight = watch(options.url, until=options.until, within_s=options.within, tell=lambda line: print(line, flush=True))
-    print(json.dumps(asdict(sight)))
-    return 1 if sight.faults else 0
 
 
 def _follow(options: argparse.Namespace) -> int:
@@ -78,19 +70,10 @@ def _follow(options: argparse.Namespace) -> int:
 
     stop = threading.Event()
     old = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    how = {"decode": functools.partial(decode, fields="precipitation"), "time_of": rain_time, "batch": options.batch}
+    how |= {"every_s": None if options.once else options.every, "step": "3h", "chunks": {"time": options.batch}}
     try:
-        batches = follow(
-            Feed(options.feed, options.downloads),
-            options.to,
-            decode=functools.partial(decode, fields=options.fields),
-            time_of=rain_time,
-            batch=options.batch,
-            every_s=None if options.once else options.every,
-            stop=stop,
-            step="3h",
-            chunks={"time": options.batch},
-        )
-        for batch in batches:
+        for batch in follow(Feed(options.feed, options.downloads), options.to, stop=stop, **how):
             print(batch, flush=True)
     finally:
         for number, before in old.items():

@@ -1,9 +1,10 @@
 """Appends steps to an archive: `append`, whose parts follow below it in the order in which they run.
 
-One idea is its own, **the order**: refuse what does not belong, find a place for each label, lengthen the arrays in
-memory, write chunks with ``to_zarr(region=…)``, and publish by one PUT of the group's ``zarr.json``. That object
-holds the consolidated metadata, the lengths of all arrays, and is what ``xr.open_zarr`` reads. Killed before it,
-readers see the old archive, and the next call does the same again; killed after it, they see the new one.
+One idea is its own, **the order**: (1) refuse what does not belong, (2) find a place for each label, (3) lengthen the
+arrays in memory, (4) write chunks with ``to_zarr(region=…)`` and (5) labels, which are read back, (6) publish by one
+PUT of the group's ``zarr.json``. That object holds the consolidated metadata, the lengths of all arrays, and is what
+``xr.open_zarr`` reads. Killed before it, readers see the old archive, and the next call does the same again; killed
+after it, they see the new one.
 
 A reader without consolidated metadata sees each array grow on its own just before, every value in place. Late and
 replaced steps lie where readers look already: on plain Zarr they change chunk by chunk. `present` says "not there"
@@ -12,67 +13,38 @@ meanwhile. On Icechunk all of it is one commit.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from helpers.append.archive import (
-    PRESENT,
-    Archive,
-    as_stored,
-    begin,
-    check_labels,
-    refuse,
-    refuse_choices,
-    refuse_gaps,
-    text,
-)
-from helpers.append.store import ROOT, commit, get, open_store, put, writing
+from helpers.append.archive import PRESENT, Archive, begin, checked_labels, every, refuse, text
+from helpers.append.store import ROOT, get, open_store, put, writing
 from helpers.counting import CountingStore
 from helpers.units import format_count, format_nbytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import timedelta
+    from collections.abc import Mapping
     from pathlib import Path
 
-    import icechunk
     import numpy.typing as npt
     from zarr.abc.store import Store
 
-    from helpers.append.store import Claim, Commit
+    from helpers.append.archive import Labels, Step
 
-    type Step = str | int | timedelta | np.timedelta64
-    type Labels = npt.NDArray[Any]
     type Places = npt.NDArray[np.int64]
     type Flags = npt.NDArray[np.bool_]
 
-__all__ = ["Appended", "append", "append_commit"]
+__all__ = ["Appended", "append"]
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Appended:
-    """Say what `append` did.
+    """Say what `append` did: steps that were new, that the archive had already, or had with other values.
 
-    Parameters
-    ----------
-    added, skipped, replaced : int
-        Steps that the archive did not have; that it had with the same values; that it had with other values.
-    missing : int
-        Places that the archive now has room for, but no step came to.
-    region : slice
-        Positions of the steps, from the first up to that after the last.
-    objects_written, bytes_written : int
-        Chunks and metadata, as far as this process wrote them. The lock comes on top.
-
-    Examples
-    --------
-    >>> Appended(added=40, region=slice(80, 120), objects_written=11, bytes_written=6_200_000)
-    <Appended: 40 steps added, 0 skipped, 0 replaced, at 80:120; 11 objects, 6.2 MB written>
+    `missing` counts the places to which no step came yet; `region` goes from the first step to that after the last.
+    Objects and bytes are chunks and metadata; the lock comes on top.
     """
 
     added: int = 0
@@ -96,11 +68,10 @@ def append(
     *,
     dim: str = "time",
     step: Step | None = None,
+    replace: bool = False,
     chunks: Mapping[str, int] | None = None,
     encoding: Mapping[str, Mapping[str, object]] | None = None,
-    replace: bool = False,
     max_gap: int = 1000,
-    take_lock_older_than_s: float | None = None,
 ) -> Appended:
     """Add steps to an archive, or begin it with them.
 
@@ -110,28 +81,25 @@ def append(
     Parameters
     ----------
     ds : xarray.Dataset
-        The piece, in memory or in Dask arrays, with sorted unique labels along `dim`: numbers, times of numpy or of
-        another calendar (cftime).
+        The piece, in memory or in Dask arrays, with sorted unique labels along `dim`: numbers, text, times of numpy
+        or of another calendar (cftime).
     store : str, Path or zarr.abc.store.Store
-        The archive: a folder, a URL or a store, as for `helpers.append.open_store`.
+        The archive, as for `helpers.append.open_store`.
     dim : str, default "time"
         The dimension along which the archive grows.
     step : str, int, timedelta or np.timedelta64, optional
         The distance between two steps, such as ``"3h"``, given with the first piece: gaps are then stored as
         missing and filled when their step comes; the variable `present` says which came. Without it new labels must
         come after the last one, at any distance.
-    chunks : mapping of str to int, optional
-        Size of a chunk in each dimension; what is not named is not cut. Without it, chunks of 4 MiB that suit maps
-        and series alike. Pieces of whole chunks are the cheapest to append.
-    encoding : mapping of str to mapping, optional
-        How the first piece stores a variable: any of chunks, shards, compressors, filters and serializer, as for
-        `Dataset.to_zarr`. Later calls keep what it chose.
     replace : bool, default False
         Replace steps that the archive has with other values. Without it, such a step is an error.
+    chunks : mapping of str to int, optional
+        For the first piece: steps in a chunk, and its size in other dimensions; what is not named is not cut.
+        Without it, chunks of 4 MiB that suit maps and series alike. Pieces of whole chunks are the cheapest.
+    encoding : mapping of str to mapping, optional
+        For the first piece: how a variable is stored, as for `Dataset.to_zarr`. Later calls keep what it chose.
     max_gap : int, default 1000
         The most steps that may be missing between two: a wrong date is not to fill a disk with nothing.
-    take_lock_older_than_s : float, optional
-        Take the lock of another writer that has held it for longer; see `helpers.append.locked`.
 
     Returns
     -------
@@ -147,9 +115,8 @@ def append(
 
     Notes
     -----
-    Gaps hold NaN, or 0, False and "" in variables that know no NaN. Attributes are those of the first piece; those
-    that change the meaning of numbers, such as ``units``, must stay the same. Steps that are there already are
-    compared with what comes, for which their chunks are read.
+    Gaps hold NaN, or 0, False and "" in variables that know no NaN. Steps that are there already are compared with
+    what comes, for which their chunks are read. Attributes are those of the first piece.
 
     An archive without consolidated metadata gets it. If another program lengthened the arrays and did not renew it,
     its steps are overwritten: run `zarr.consolidate_metadata` first.
@@ -165,218 +132,142 @@ def append(
     >>> append(rain("2020-01-01T00", "2020-01-01T06"), store).added
     6
     >>> append(rain("2020-01-01T04", "2020-01-01T08"), store)
-    <Appended: 2 steps added, 2 skipped, 0 replaced, at 4:8; 5 objects, 4.1 kB written>
+    <Appended: 2 steps added, 2 skipped, 0 replaced, at 4:8; 5 objects, 4.3 kB written>
     >>> xr.open_zarr(store).rain.shape
     (8, 3)
     """
     target = open_store(store)
-    if target.read_only or not (target.supports_writes and target.supports_deletes):
+    if target.read_only or not target.supports_deletes:
         msg = f"{target} cannot be written to again and again, as an archive that grows must be. Open one that can."
         raise ValueError(msg)
-    labels = check_labels(ds, dim)
+    labels, counted = checked_labels(ds, dim), CountingStore(target)
 
-    def planned() -> tuple[Archive, Places, Flags, Flags]:
-        archive = Archive.load(target, dim)
-        if archive is None:
-            archive = begin(ds, target, labels, dim, step=step, chunks=chunks or {}, encoding=encoding or {})
-        else:
-            refuse_choices(archive, step, chunks or {})
-        refuse(ds, archive)
-        archive.encoded(labels)
-        places, present = archive.places(labels)
-        refuse_gaps(archive, labels, places, max_gap)
-        replaced = np.zeros(places.size, bool)
-        replaced[present] = _differ(ds.isel({dim: np.flatnonzero(present)}), archive, places[present])
-        if replaced.any() and not replace:
+    def opened() -> Archive:
+        known = Archive.load(counted, dim)
+        archive = known or begin(ds, counted, dim, step=step, chunks=chunks or {}, encoding=encoding or {})
+        refuse(ds, archive, labels, step)
+        return archive
+
+    archive = opened()
+    with writing(target, dim) as transaction:
+        if get(target, ROOT) != archive.published:  # another writer was faster
+            archive = opened()
+        places, there = _places(archive, labels, max_gap)
+        other = _differ(ds, archive, places, there)
+        if other.any() and not replace:
             msg = (
-                f"the archive holds other values for {int(replaced.sum())} of {replaced.size} steps, the first at "
-                f"{text(labels[replaced][0])}. Give replace=True to replace them, or leave them out."
+                f"the archive holds other values for {other.sum()} of {other.size} steps, the first at "
+                f"{text(labels[other][0])}. Give replace=True to replace them, or leave them out."
             )
             raise ValueError(msg)
-        return archive, places, present, replaced
-
-    archive, places, present, replaced = planned()  # what is refused leaves the store untouched
-    counted = CountingStore(target)
-    length = archive.length
-    if (~present | replaced).any():
-        with writing(target, dim, take_lock_older_than_s=take_lock_older_than_s) as claim:
-            now = get(target, ROOT)
-            if now != archive.published or (now and (archive.places(labels)[1] != present).any()):
-                archive, places, present, replaced = planned()  # another writer was faster
-                length = archive.length
-            archive = archive.grown(counted, max([length, *(places[-1:] + 1).tolist()]))
-            _carry_out(ds, archive, labels, places, ~present | replaced, replaced, length, claim)
+        before, wanted = archive.length, ~there | other
+        if wanted.any():
+            archive.lengthen(max(before, int(places[-1]) + 1))
+            if transaction:  # nothing is seen before the commit, and Icechunk wants metadata before chunks
+                archive.publish()
+            put(archive.store, archive.fixed)
+            if archive.step is not None and other.any():
+                archive.array(PRESENT).oindex[places[other]] = False
+            grows = ds.drop_vars(set(ds.variables) - {dim, *archive.names})
+            _write(grows.isel({dim: np.flatnonzero(wanted)}), archive, places[wanted], before)
+            if archive.step is not None and (late := places[wanted & (places < before)]).size:
+                archive.array(PRESENT).oindex[late] = True
+            if not transaction and archive.length > before:
+                archive.publish()
     return Appended(
-        added=int((~present).sum()),
-        skipped=int((present & ~replaced).sum()),
-        replaced=int(replaced.sum()),
-        missing=archive.length - length - int((places >= length).sum()),
+        added=int((~there).sum()),
+        skipped=int((there & ~other).sum()),
+        replaced=int(other.sum()),
+        missing=archive.length - before - int((places >= before).sum()),
         region=slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0),
         objects_written=counted.writes,
         bytes_written=counted.bytes_written,
     )
 
 
-def _carry_out(
-    ds: xr.Dataset,
-    archive: Archive,
-    labels: Labels,
-    places: Places,
-    wanted: Flags,
-    replaced: Flags,
-    published: int,
-    claim: Claim | None,
-) -> None:
-    """Write steps in the order that keeps an archive whole."""
-    grows = archive.length > published
-    if claim is None and grows:  # nothing is seen before the commit, and Icechunk wants metadata before chunks
-        archive.publish()
-    put(archive.store, archive.fixed)
-    if replaced.any():
-        _mark(archive, places[replaced], False, archive.length)
-    if wanted.any():
-        where = np.flatnonzero(wanted)
-        _write(ds.isel({archive.dim: where}), archive, labels[where], places[where], published)
-        if claim is not None:
-            claim.check()
-        _mark(archive, places[where], True, published)
-    if claim is not None and grows:
-        archive.publish()
+def _places(archive: Archive, labels: Labels, max_gap: int) -> tuple[Places, Flags]:
+    """Return the position of each label, ascending, and whether the archive has its step."""
+    length, step, last = archive.length, archive.step, archive.last
+    inside = np.zeros(labels.size, bool) if last is None else labels <= last[0]
+    places = length - inside.sum() + np.arange(labels.size)
+    there = inside.copy()
+    if step is not None:
+        apart = labels - (labels[:1] if last is None else last)
+        places = (apart // step).astype(np.int64) + max(length - 1, 0)
+        off = (apart % step != step * 0) | (places < 0)
+        if off.any():
+            axis = f"{every(step)}, from {text(archive.labels(0, 1)[0])} on" if length else every(step)
+            msg = f"{text(labels[off][0])} is not on the archive's axis: {axis}. Leave it out."
+            raise ValueError(msg)
+        gaps = np.diff(places[~inside], prepend=length - 1) - 1
+        if gaps.size and gaps.max() > max_gap:
+            msg = (
+                f"{gaps.max()} steps are missing before {text(labels[~inside][gaps.argmax()])}, and would be stored as "
+                f"missing. If that is right, give max_gap={gaps.max()} or more."
+            )
+            raise ValueError(msg)
+        there[inside] = archive.array(PRESENT).oindex[places[inside]] if inside.any() else True
+    elif inside.any():
+        known = archive.labels(0, length)
+        places[inside] = np.searchsorted(known, labels[inside])
+        if (between := known[places[inside]] != labels[inside]).any():
+            msg = (
+                f"{text(labels[inside][between][0])} comes before the archive's last step, {text(known[-1])}, and is "
+                f"not in it. It grows at its end only: leave it out, or begin an archive with step=, which keeps room."
+            )
+            raise ValueError(msg)
+    return places, there
 
 
-def append_commit(
-    repository: icechunk.Repository,
-    ds: xr.Dataset,
-    *,
-    message: str,
-    branch: str = "main",
-    tries: int = 100,
-    **options: Any,
-) -> Commit[Appended]:
-    """Append steps to the archive in a repository of Icechunk, or begin it: `append` as one commit, without a lock.
-
-    Several writers may append at once, each its own steps. With `step` they may come in any order.
-
-    Parameters
-    ----------
-    repository : icechunk.Repository
-        The repository, whose root is the archive.
-    ds : xarray.Dataset
-        The piece.
-    message, branch, tries
-        As for `helpers.append.commit`.
-    **options
-        For `append`: dim, step, chunks, encoding, replace and so on.
-
-    Returns
-    -------
-    Commit
-        Its `result` is what `append` returned. A piece that the archive has already makes no commit.
-
-    Examples
-    --------
-    >>> import icechunk, numpy as np, xarray as xr
-    >>> repository = icechunk.Repository.create(icechunk.in_memory_storage())
-    >>> time = np.arange("2020-01-01T00", "2020-01-01T06", dtype="M8[h]").astype("M8[ns]")
-    >>> ds = xr.Dataset({"rain": ("time", np.ones(6))}, {"time": time})
-    >>> append_commit(repository, ds, message="first").result.added
-    6
-    """
-    return commit(repository, lambda store: append(ds, store, **options), message=message, branch=branch, tries=tries)
+def _differ(ds: xr.Dataset, archive: Archive, places: Places, there: Flags) -> Flags:
+    """Return for each step whether the archive has other values there, a chunk of steps at a time."""
+    other, held = np.zeros(places.size, bool), np.flatnonzero(there)
+    for name in archive.names if held.size else ():
+        array = archive.array(name)
+        along = (array.shards or array.chunks)[archive.axes[name]]
+        for part in np.split(held, np.flatnonzero(np.diff(places[held] // along)) + 1):
+            new = archive.coded(name, ds.variables[name].isel({archive.dim: part}))[1]
+            old = archive.template.variables[name].isel({archive.dim: places[part]})
+            unlike = (new != old) & ~(new.isnull() & old.isnull())
+            other[part] |= unlike.any(set(unlike.dims) - {archive.dim}).values
+    return other
 
 
-def _differ(held: xr.Dataset, archive: Archive, places: Places) -> Flags:
-    """Return for each step that the archive has whether it has other values there, a chunk of steps at a time."""
-    unlike = np.zeros(places.size, bool)
-    if not places.size:
-        return unlike
-    stored = xr.open_zarr(archive.draft, consolidated=False, chunks=None)
-    for name in _names(archive):
-        array, new, old = archive.array(name), held.variables[name], stored.variables[name]
-        along = (array.shards or array.chunks)[new.dims.index(archive.dim)]
-        for part in np.split(np.arange(places.size), np.flatnonzero(np.diff(places // along)) + 1):
-            one = as_stored(new.isel({archive.dim: part}).compute(), archive.template.variables[name]).values
-            other = old.isel({archive.dim: places[part]}).values
-            if one.dtype.kind in "TUO":
-                one, other = one.astype(object), other.astype(object)
-            differs = (one != other) & ~(pd.isna(one) & pd.isna(other))
-            axes = tuple(axis for axis, d in enumerate(new.dims) if d != archive.dim)
-            unlike[part] |= differs.any(axis=axes)
-    return unlike
-
-
-def _names(archive: Archive) -> list[str]:
-    return [name for name in archive.names if name != archive.dim and (name != PRESENT or archive.step is None)]
-
-
-def _write(piece: xr.Dataset, archive: Archive, labels: Labels, places: Places, published: int) -> None:
-    """Write steps, in place those that readers may look at, and in one region all from the published end on."""
-    dim, inside = archive.dim, int(np.searchsorted(places, published))
-    fixed = [name for name in piece.variables if name not in _names(archive)]
-    grids = [(archive.array(name), piece[name].dims.index(dim)) for name in _names(archive)]
-    along = max([(array.shards or array.chunks)[axis] for array, axis in grids if array.ndim > 1], default=1000)
-    for first, last in _runs(places[:inside] // along):
-        part, at = piece.isel({dim: slice(first, last)}).drop_vars(fixed), places[first:last] - places[first]
-        if at[-1] >= at.size:  # what lies between steps of one chunk is written with them, so that it is written once
-            held = xr.open_zarr(archive.draft, consolidated=False, chunks=None)
-            held = held.drop_vars(set(held.variables) - set(part.variables))
-            whole = held.isel({dim: slice(int(places[first]), int(places[last - 1]) + 1)}).load()
-            for name in part.variables:
-                whole[name][{dim: at}] = part[name].values
-            part = whole
-        _store(part, archive, int(places[first]))
-    if archive.length == published:
+def _write(piece: xr.Dataset, archive: Archive, places: Places, before: int) -> None:
+    """Write steps: in place those that readers may look at, and in one region all from the published end on."""
+    dim, step, inside = archive.dim, archive.step, int(np.searchsorted(places, before))
+    for run in np.split(np.arange(inside), np.flatnonzero(np.diff(places[:inside]) > 1) + 1):
+        _store(piece.isel({dim: run}), archive, places[run])
+    if archive.length == before:
         return
     new = piece.isel({dim: slice(inside, None)})
-    if archive.step is not None:
-        start = archive.labels(0, 1)[0] if published else labels[0]
-        labels = start + archive.step * np.arange(published, archive.length)
-        if labels.size > new.sizes[dim]:  # what a killed writer left in a gap must not come back
-            fills = {name: _fill(variable) for name, variable in new.variables.items()}
+    labels, at = new.indexes[dim].to_numpy(), places[inside:] - before
+    if step is not None:
+        labels = labels[0] + step * (np.arange(archive.length - before) - at[0])
+        if labels.size > at.size:  # what a killed writer left in a gap must not come back
+            fills = {name: _nothing(each.dtype) for name, each in new.variables.items()}
             new = new.reindex({dim: labels}, fill_value=fills)
-    else:
-        labels = labels[inside:]
-    _store(new.drop_vars(fixed), archive, published)
-    stored = archive.array(dim)
-    stored[published:] = archive.encoded(labels)
-    if not np.array_equal(archive.labels(published, archive.length), labels):
+        new[PRESENT] = (dim, np.isin(np.arange(labels.size), at))
+    _store(new, archive, np.arange(before, archive.length))
+    archive.array(dim)[before:] = archive.coded(dim, xr.Variable(dim, labels))[0].values
+    if not np.array_equal(archive.labels(before, archive.length), labels):
         msg = f"the labels of {dim!r} do not read back as they were written. Nothing was published."
         raise OSError(msg)
 
 
-def _runs(chunks: Places) -> Iterator[tuple[int, int]]:
-    """Yield from where to where in an array its numbers are the same."""
-    ends = [0, *(np.flatnonzero(np.diff(chunks)) + 1), chunks.size] if chunks.size else []
-    yield from itertools.pairwise(map(int, ends))
-
-
-def _fill(variable: xr.Variable) -> Any:
-    if variable.dtype.kind in "TUO":
-        return ""
-    nothing = {"f": np.nan, "c": np.nan, "M": "NaT", "m": "NaT"}.get(variable.dtype.kind, 0)
-    return np.array(nothing).astype(variable.dtype)[()]
-
-
-def _store(piece: xr.Dataset, archive: Archive, first: int) -> None:
-    """Write steps from a position on, as the archive stores them: Dask arrays cut along its chunks or shards."""
-    if piece.variables:
-        kinds = {name: archive.template[name].dtype for name in piece.variables}
-        texts = {name: piece[name].astype(dtype) for name, dtype in kinds.items() if dtype.kind in "TU"}
-        piece = piece.drop_encoding().assign(texts)
-        region = {archive.dim: slice(first, first + piece.sizes[archive.dim])}
+def _store(piece: xr.Dataset, archive: Archive, places: Places) -> None:
+    """Write steps that follow each other, as the archive stores them: Dask arrays cut along its chunks or shards."""
+    piece = piece.drop_encoding().drop_vars(archive.dim)
+    texts = {
+        name: each.astype(archive.array(str(name)).dtype) for name, each in piece.items() if each.dtype.kind in "TUO"
+    }
+    if places.size and piece.variables:
+        region = {archive.dim: slice(int(places[0]), int(places[-1]) + 1)}
         options: dict[str, Any] = {"align_chunks": True, "write_empty_chunks": True, "consolidated": False}
-        piece.to_zarr(archive.draft, region=region, mode="r+", zarr_format=3, **options)
+        piece.assign(texts).to_zarr(archive.draft, region=region, mode="r+", zarr_format=3, **options)
 
 
-def _mark(archive: Archive, places: Places, value: bool, published: int) -> None:
-    """Write into `present` whether steps are there; others beyond the published end are not."""
-    if archive.step is None:
-        return
-    stored, grows = archive.array(PRESENT), archive.length > published
-    first = min(int(places[0]), published) if grows else int(places[0])
-    last = archive.length if grows else int(places[-1]) + 1
-    flags = np.zeros(last - first, bool)
-    known = max(min(last, published) - first, 0)
-    flags[:known] = stored[first : first + known]
-    flags[places - first] = value
-    stored[first:last] = flags
+def _nothing(dtype: np.dtype[Any]) -> Any:
+    """Return what stands in a gap."""
+    nothing = {"f": np.nan, "c": np.nan, "M": "NaT", "m": "NaT"}.get(dtype.kind, 0)
+    return "" if dtype.kind in "TUO" else np.array(nothing).astype(dtype)[()]

@@ -1,8 +1,8 @@
 """Follows a provider: fetches what is new, late or processed again, and appends it, batch by batch.
 
 Where it stands is nowhere written down but in the archive: a step that is not there is wanted. So it can be stopped
-or killed at any time, and goes on where it was. A file of a step that is there is wanted again if the folder of
-downloads holds another version of it: keep the folder, or what is processed again goes unnoticed.
+or killed at any time, and goes on where it was. A file of a step that is there is wanted again if a note in the folder
+of downloads says that another version of it was used: the files may be deleted, the notes are small.
 """
 
 from __future__ import annotations
@@ -105,89 +105,69 @@ def follow(
     TypeError, ValueError
         As `append`.
     """
-    target, stop = open_store(store), stop or threading.Event()
-    useless: set[FeedFile] = set()
+    target, stop, useless = open_store(store), stop or threading.Event(), set[object]()
     while not stop.is_set():
         try:
-            files = [file for file in feed.files() if file not in useless]
+            files = feed.files()
         except OSError:
             if every_s is None:
                 raise
             files = []
-        for group, replace in _groups(files, target, feed, time_of, batch, options.get("step")):
+        wanted = _wanted([file for file in files if file not in useless], target, feed, time_of, options.get("step"))
+        for (_, replace), group in itertools.groupby(wanted, key=lambda each: (each[0] // batch, each[1])):
             if stop.is_set():
                 return
-            yield _append(group, target, feed, decode, useless, {**options, "replace": replace})
+            found, faults, pieces = feed.fetch([file for *_, file in group]), list[str](), {}
+            for file, path in found.items():
+                try:
+                    if isinstance(path, Exception):
+                        faults.append(f"{file.name} could not be fetched: {path}")
+                    else:
+                        pieces[file] = decode(path)
+                except ValueError as error:
+                    useless.add(file)
+                    faults.append(str(error))
+            yield _append(pieces, faults, target, feed, {**options, "replace": replace})
         if every_s is None or stop.wait(every_s):
             return
 
 
-def _groups(
+def _wanted(
     files: Sequence[FeedFile],
     store: Store,
     feed: Feed,
     time_of: Callable[[str], np.datetime64 | None],
-    batch: int,
     step: Any,
-) -> Iterator[tuple[list[FeedFile], bool]]:
-    """Yield the files that are wanted in groups of steps, each with whether it replaces steps."""
+) -> Iterator[tuple[int, bool, FeedFile]]:
+    """Yield files in the order of their steps, with the place of each and whether the archive has that step."""
     # Of two files of one step the last one counts.
-    timed = sorted({time: file for file in files if (time := time_of(file.name)) is not None}.items())
-    labels, there = _known(store)
-    timed = [(time, file) for time, file in timed if not len(labels) or time >= labels[0]]
-    if not timed:
-        return
-    times = np.array([time for time, _ in timed], "M8[ns]")
-    if step is not None:
-        start = labels[0] if len(labels) else times[0]
-        places = (times - start) // pd.Timedelta(step).to_timedelta64()
-    else:
-        new = np.cumsum(~np.isin(times, labels)) - 1 + len(labels)
-        places = np.where(np.isin(times, labels), np.searchsorted(labels, times), new)
-    present = np.isin(times, labels[there])
-    chosen = [
-        (int(place), file, bool(held))
-        for place, (_, file), held in zip(places, timed, present, strict=True)
-        if not held or feed.has(file) is False
-    ]
-    for (_, replace), members in itertools.groupby(chosen, key=lambda each: (each[0] // batch, each[2])):
-        yield [file for _, file, _ in members], replace
-
-
-def _known(store: Store) -> tuple[Any, Any]:
-    """Return the labels of an archive, and which of their steps have come."""
+    timed = {time.astype("M8[ns]"): file for file in files if (time := time_of(file.name)) is not None}
+    times = labels = there = np.array(sorted(timed), "M8[ns]")
     if get(store, ROOT) is None:
-        return np.array([], "M8[ns]"), np.zeros(0, bool)
-    with xr.open_zarr(store, chunks=None) as ds:
-        there = ds.present.values if "present" in ds else np.ones(ds.sizes["time"], bool)
-        return ds.time.values.astype("M8[ns]"), there
+        there = there[:0]
+    else:
+        with xr.open_zarr(store, chunks=None) as ds:
+            labels = ds.time.values.astype("M8[ns]")
+            there = labels[ds.present.values] if "present" in ds else labels
+    for time in times[times >= labels[:1]] if times.size else ():
+        place = np.searchsorted(np.union1d(labels, times), time)
+        if step is not None:
+            place = (time - labels[0]) // pd.Timedelta(step)
+        held = time in there
+        if not held or feed.used(timed[time]) is False:
+            yield int(place), held, timed[time]
 
 
 def _append(
-    group: Sequence[FeedFile],
-    store: Store,
-    feed: Feed,
-    decode: Callable[[Path], xr.Dataset],
-    useless: set[FeedFile],
-    options: dict[str, Any],
+    pieces: dict[FeedFile, xr.Dataset], faults: list[str], store: Store, feed: Feed, options: dict[str, Any]
 ) -> Batch:
-    faults, pieces, nbytes = [], [], 0
-    for file, found in feed.fetch(group).items():
-        if isinstance(found, Exception):
-            faults.append(f"{file.name} could not be fetched: {found}")
-            continue
-        try:
-            pieces.append(decode(found))
-            nbytes += file.nbytes
-        except ValueError as error:
-            useless.add(file)
-            faults.append(str(error))
-    appended, decoded = None, len(pieces)
+    appended, used = None, list(pieces)
     if pieces:
-        whole = xr.concat(pieces, options.get("dim", "time"), data_vars="minimal", coords="minimal", compat="equals")
+        whole = xr.concat(pieces.values(), "time", data_vars="minimal", coords="minimal", compat="equals")
         pieces.clear()  # the batch is in memory once, not twice
         appended = append(whole, store, **options)
-    return Batch(files=decoded, nbytes=nbytes, faults=tuple(faults), appended=appended)
+        feed.note_used(used)
+    return Batch(files=len(used), nbytes=sum(file.nbytes for file in used), faults=tuple(faults), appended=appended)
 
 
 def rain_time(name: str) -> np.datetime64 | None:
@@ -209,9 +189,7 @@ def rain_time(name: str) -> np.datetime64 | None:
     np.datetime64('2015-03-11T15','h')
     """
     match = _RAIN.fullmatch(name)
-    if not match:
-        return None
     try:
-        return np.datetime64("{}-{}-{}T{}".format(*match.groups()))
+        return np.datetime64("{}-{}-{}T{}".format(*match.groups())) if match else None
     except ValueError:
         return None

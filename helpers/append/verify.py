@@ -19,8 +19,8 @@ import zarr
 from zarr.storage import MemoryStore
 
 from helpers.append.archive import PRESENT, Archive, every, text
-from helpers.append.store import HALF_WRITTEN, LOCK, ROOT, get_many, keys, open_store
-from helpers.units import format_count, require_number
+from helpers.append.store import ROOT, get, keys, open_store
+from helpers.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,87 +93,67 @@ def verify(store: str | Path | Store, *, dim: str = "time") -> Report:
     >>> time = np.arange("2020-01-01T00", "2020-01-01T06", 3, dtype="M8[h]").astype("M8[ns]")
     >>> _ = append(xr.Dataset({"rain": ("time", [0.0, 2.5])}, {"time": time}), store, step="3h")
     >>> verify(store)
-    <Report: sound; 2 steps of time from 2020-01-01T00:00:00, every 3 h, 0 missing; 3 arrays, 3 chunks>
+    <Report: sound; 2 steps of time from 2020-01-01T00:00:00, every 3h, 0 missing; 3 arrays, 3 chunks>
     """
     source = open_store(store, read_only=True)
     try:
         archive = Archive.load(source, dim)
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         return Report(summary=f"{source}", problems=(str(error),))
     if archive is None:
         return Report(summary=f"{source}", problems=("there is no archive",))
-    chunks, problems = _read_all(archive)
-    steps, wrong = _steps(archive) if not problems else ("some missing", [])
-    expected = {ROOT, *chunks, *(f"{name}/{ROOT}" for name in archive.arrays)}
-    counts = f"{format_count(len(archive.arrays), 'array')}, {format_count(len(chunks), 'chunk')}"
-    summary = f"{format_count(archive.length, 'step')} of {archive.dim} {steps}; {counts}"
-    lost, unfinished = _metadata(archive)
-    unfinished += _left_over(archive, expected)
-    return Report(summary=summary, problems=(*problems, *wrong, *lost), unfinished=tuple(unfinished))
+    chunks = _chunks(archive)
+    problems = [f"{key} cannot be read: {fault}" for key, fault in chunks.items() if fault]
+    steps = "some missing" if problems else _steps(archive, problems)
+    unfinished = list[str]()
+    for name, node in archive.nodes.items():
+        key = f"{name}/{ROOT}"
+        if (alone := get(source, key)) is None:
+            problems.append(f"{key} is missing: only readers of consolidated metadata find the array")
+        elif json.loads(alone) != node:
+            unfinished.append(f"{key} says something else than the consolidated metadata")
+        chunks[key] = ""
+    others = sorted(keys(source) - chunks.keys()) if source.supports_listing else []
+    unfinished += [f"{key} is left over" for key in others if key.split("/")[0] in archive.nodes]
+    counts = f"{format_count(len(archive.nodes), 'array')}, {format_count(len(chunks) - len(archive.nodes), 'chunk')}"
+    summary = f"{format_count(archive.length, 'step')} of {dim} {steps}; {counts}"
+    return Report(summary=summary, problems=tuple(problems), unfinished=tuple(unfinished))
 
 
-def _read_all(archive: Archive) -> tuple[list[str], list[str]]:
-    """Return the keys of all chunks, and what is wrong with each that cannot be read."""
-    jobs: list[Any] = []
-    for name, node in archive.arrays.items():
+def _chunks(archive: Archive) -> dict[str, str]:
+    """Return the keys of all chunks or shards, with what is wrong with each that cannot be read."""
+    jobs = {}
+    for name, node in archive.nodes.items():
         lenient = name != archive.dim and '"checksum": true' not in json.dumps(node)
         array = zarr.open_array(archive.draft, path=name, mode="r", config={"read_missing_chunks": lenient})
         grid = array.shards or array.chunks
-        places = np.ndindex(*(-(-size // along) for size, along in zip(array.shape, grid, strict=True)))
-        jobs += [(f"{name}/{array.metadata.encode_chunk_key(place)}", array, place, grid) for place in places]
+        for place in np.ndindex(*(-(-size // along) for size, along in zip(array.shape, grid, strict=True))):
+            at = tuple(slice(number * along, (number + 1) * along) for number, along in zip(place, grid, strict=True))
+            jobs[f"{name}/{array.metadata.encode_chunk_key(place)}"] = array, at
 
-    def fault(job: tuple[str, zarr.Array[Any], tuple[int, ...], tuple[int, ...]]) -> str:
-        key, array, place, grid = job
+    def fault(job: tuple[zarr.Array[Any], tuple[slice, ...]]) -> str:
         try:
-            array[tuple(slice(at * size, (at + 1) * size) for at, size in zip(place, grid, strict=True))]
+            job[0][job[1]]
         except Exception as error:
-            return f"{key} cannot be read: {type(error).__name__}: {str(error).splitlines()[0]}"
+            return f"{type(error).__name__}: {str(error).splitlines()[0]}"
         return ""
 
     with ThreadPoolExecutor() as pool:
-        return [job[0] for job in jobs], [each for each in pool.map(fault, jobs) if each]
+        return dict(zip(jobs, pool.map(fault, jobs.values()), strict=True))
 
 
-def _steps(archive: Archive) -> tuple[str, list[str]]:
-    """Return which steps there are, and what is wrong with their labels."""
-    labels = archive.labels(0, archive.length)
+def _steps(archive: Archive, problems: list[str]) -> str:
+    """Say which steps there are, and note what is wrong with their labels."""
+    labels, step = archive.labels(0, archive.length), archive.step
     if not labels.size:
-        return "none", []
-    if archive.step is None:
-        wrong = np.flatnonzero(labels[1:] <= labels[:-1])
-        problems = [f"{wrong.size} labels are not in order, the first after position {wrong[0]}"] if wrong.size else []
-        return f"from {text(labels[0])} to {text(labels[-1])}", problems
-    axis = f"from {text(labels[0])}, {every(archive.step)}"
-    wrong = np.flatnonzero(labels != labels[0] + archive.step * np.arange(labels.size))
+        return "none"
+    order = labels[1:] > labels[:-1] if step is None else labels[1:] == labels[0] + step * np.arange(1, labels.size)
+    if not order.all():
+        problems.append(f"{(~order).sum()} labels are not in order, the first after position {order.argmin()}")
+    if step is None:
+        return f"from {text(labels[0])} to {text(labels[-1])}"
     missing = labels.size - int(np.asarray(archive.array(PRESENT)[:]).sum())
-    problems = (
-        [f"{wrong.size} labels are not on the axis {archive.dim} {axis}, the first at position {wrong[0]}"]
-        if wrong.size
-        else []
-    )
-    return f"{axis}, {missing} missing", problems
-
-
-def _metadata(archive: Archive) -> tuple[list[str], list[str]]:
-    """Return what is wrong, and what is unfinished, in the metadata of each array on its own."""
-    problems, unfinished = [], []
-    alone_by_key = get_many(archive.store, [f"{name}/{ROOT}" for name in archive.arrays])
-    for name, alone in zip(archive.arrays, alone_by_key.values(), strict=True):
-        if alone is None:
-            problems.append(f"{name}/{ROOT} is missing: only readers of consolidated metadata find the array")
-        elif json.loads(alone) != archive.arrays[name]:
-            unfinished.append(f"{name}/{ROOT} says something else than the consolidated metadata")
-    return problems, unfinished
-
-
-def _left_over(archive: Archive, expected: set[str]) -> list[str]:
-    store = archive.store
-    others = sorted(keys(store) - expected) if store.supports_listing else []
-    locks = [key for key in others if f"/{LOCK}" in key]
-    halves = [key for key in others if HALF_WRITTEN.search(key)]
-    rest = [key for key in others if key not in locks and key not in halves and key.split("/")[0] in archive.arrays]
-    kinds = {"a lock": locks, "half-written files": halves, "objects beyond what is published": rest}
-    return [f"{kind}: {len(keys)}, the first {keys[0]}" for kind, keys in kinds.items() if keys]
+    return f"from {text(labels[0])}, {every(step)}, {missing} missing"
 
 
 @dataclass(kw_only=True)
@@ -227,11 +207,6 @@ def watch(
         What was seen. A fault is an archive that cannot be opened once it was there, one that shrank, steps that
         are not at equal distances, a step without a single value though it is there, or one whose values changed.
 
-    Raises
-    ------
-    ValueError
-        If `until` or `last` is below 1.
-
     Notes
     -----
     A step that is processed again changes by right: watch an archive to which only new and late steps come.
@@ -247,8 +222,6 @@ def watch(
     >>> watch(store, until=4, name="rain")
     Sight(openings=1, lengths=[4], faults=[])
     """
-    for label, number in (("until", until), ("last", last)):
-        require_number(label, number, ok=lambda x: x >= 1, allowed="1 or more")
     sight, known = Sight(), dict[str, float]()
     source = open_store(store, read_only=True)
     give_up = time.monotonic() + within_s
@@ -260,23 +233,20 @@ def watch(
             with xr.open_zarr(source, chunks=None) as ds:
                 if _look(ds, sight, known, name=name, last=last):
                     tell(f"{ds.sizes['time']} steps")
-        except FileNotFoundError:
-            if sight.openings:
-                sight.faults.append("the archive was there, and is no more")
         except (OSError, ValueError) as error:
-            sight.faults.append(f"{type(error).__name__}: {error}")
+            if sight.openings or not isinstance(error, FileNotFoundError):
+                sight.faults.append(f"{type(error).__name__}: {error}")
     return sight
 
 
 def _look(ds: xr.Dataset, sight: Sight, known: dict[str, float], *, name: str, last: int) -> bool:
-    """Read the last steps of an archive, note what is not as it must be, and return whether the length is new."""
+    """Read the last steps of an archive, note what is not as it must be, and return whether there are more."""
     newest = ds.isel(time=slice(-last, None)).load()
     sight.openings += 1
-    length = ds.sizes["time"]
-    if sight.lengths and length < sight.lengths[-1]:
-        sight.faults.append(f"{length} steps after {sight.lengths[-1]}")
-    new = length not in sight.lengths
-    if new:
+    length, before = ds.sizes["time"], max(sight.lengths, default=0)
+    if length < before:
+        sight.faults.append(f"{length} steps after {before}")
+    elif length > before:
         sight.lengths.append(length)
     if len(np.unique(np.diff(newest.time.values))) > 1:
         sight.faults.append(f"the times are not at equal distances: {newest.time.values}")
@@ -287,7 +257,7 @@ def _look(ds: xr.Dataset, sight: Sight, known: dict[str, float], *, name: str, l
             sight.faults.append(f"{label} is there without a value")
         elif known.setdefault(str(label), float(rain)) != float(rain):
             sight.faults.append(f"{label} changed")
-    return new
+    return length > before
 
 
 class WriteLog(dict[str, "Buffer"]):

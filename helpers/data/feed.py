@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ __all__ = ["LISTING", "Feed", "FeedFile", "parse_listing", "write_listing"]
 
 
 LISTING = "listing.txt"
+JOBS = 4
 _LINE = re.compile(r"([0-9a-f]{64}) +(\d{1,15}) +(\S.*)")
 
 
@@ -65,24 +65,19 @@ class Feed:
         The provider's address.
     folder : str or Path
         Where the files go, in the provider's layout. What is there already is not fetched again.
-    jobs : int, default 4
-        How many to fetch at once.
     tries : int, default 4
         How often to try each, with a wait of 1 s, 2 s, ... in between.
 
     Notes
     -----
     A file is downloaded under another name, and gets its own when its checksum is right: whatever has the name is
-    whole. Downloads are pooch's.
+    whole. Downloads are pooch's, four at once. Beside each file lies a note, which says in what version it was used
+    last. The note is all that `used` needs: files may be deleted, and what is processed again is noticed still.
     """
 
-    def __init__(self, url: str, folder: str | Path, *, jobs: int = 4, tries: int = 4) -> None:
-        for name, value in (("jobs", jobs), ("tries", tries)):
-            require_number(name, value, ok=lambda x: x >= 1, allowed="1 or more")
-        self.url = url.rstrip("/")
-        self.folder = Path(folder)
-        self.jobs = jobs
-        self.tries = tries
+    def __init__(self, url: str, folder: str | Path, *, tries: int = 4) -> None:
+        require_number("tries", tries, ok=lambda x: x >= 1, allowed="1 or more")
+        self.url, self.folder, self.tries = url.rstrip("/"), Path(folder), int(tries)
 
     def __repr__(self) -> str:
         return f"Feed('{self.url}')"
@@ -110,17 +105,6 @@ class Feed:
         """Return where a file lies, or will lie, in the folder."""
         return self.folder / file.path
 
-    def has(self, file: FeedFile) -> bool | None:
-        """Whether a file is in the folder: None if it is not, False if it is there in another version."""
-        path = self.path(file)
-        if not path.exists():
-            return None
-        note = self._note(file)
-        if note.exists() and note.read_text() == file.sha256:
-            return True
-        with path.open("rb") as stored:
-            return file_digest(stored, "sha256").hexdigest() == file.sha256
-
     def fetch(self, files: Sequence[FeedFile], *, progress: bool = False) -> dict[FeedFile, Path | Exception]:
         """Fetch files, several at once.
 
@@ -139,44 +123,47 @@ class Feed:
         """
         registry = {file.path: f"sha256:{file.sha256}" for file in files}
         source = quiet_pooch().create(
-            path=self.folder, base_url=f"{self.url}/", registry=registry, retry_if_failed=int(self.tries) - 1
+            path=self.folder, base_url=f"{self.url}/", registry=registry, retry_if_failed=self.tries - 1
         )
-        for file in files:
+        total, label = sum(file.nbytes for file in files), format_count(len(files), "file")
+        bar = tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=not progress)
+
+        def one(file: FeedFile) -> Path | Exception:
             self.path(file).parent.mkdir(parents=True, exist_ok=True)
-        nbytes = sum(file.nbytes for file in files)
-        label = format_count(len(files), "file")
-        with (
-            ThreadPoolExecutor(max_workers=int(self.jobs)) as pool,
-            tqdm(total=nbytes, unit="B", unit_scale=True, desc=label, disable=not progress) as bar,
-        ):
+            if not self.used(file):
+                self._note(file).write_text("")
+            try:
+                return Path(source.fetch(file.path, downloader=download))
+            except (OSError, ValueError) as error:
+                return _in_a_sentence(error)
+            finally:
+                bar.update(file.nbytes)
 
-            def one(file: FeedFile) -> Path | Exception:
-                try:
-                    source.fetch(file.path, downloader=download)
-                except (OSError, ValueError) as error:
-                    return _in_a_sentence(error)
-                finally:
-                    bar.update(file.nbytes)
-                self._note(file).write_text(file.sha256)
-                return self.path(file)
-
+        with bar, ThreadPoolExecutor(max_workers=JOBS) as pool:
             return dict(zip(files, pool.map(one, files), strict=True))
 
+    def used(self, file: FeedFile) -> bool | None:
+        """Whether a file was used in this version; None if it never came here."""
+        note = self._note(file)
+        return note.read_text() == file.sha256 if note.exists() else None
+
+    def note_used(self, files: Iterable[FeedFile]) -> None:
+        """Note that files were used: what was made of them is stored."""
+        for file in files:
+            self._note(file).write_text(file.sha256)
+
     def _note(self, file: FeedFile) -> Path:
-        """Return where the checksum of a file is kept, which saves reading all of it to know its version."""
-        path = self.path(file)
-        return path.with_name(f"{path.name}.sha256")
+        return self.folder / f"{file.path}.sha256"
 
 
 def _in_a_sentence(error: Exception) -> OSError:
+    why = str(error)
     if isinstance(error, requests.HTTPError) and error.response is not None:
         why = f"the provider answers {error.response.status_code} {error.response.reason}"
     elif isinstance(error, requests.RequestException):
         why = f"the connection failed ({type(error).__name__})"
     elif isinstance(error, ValueError):
         why = "what came has another checksum than the listing says"
-    else:
-        why = str(error)
     sentence = OSError(why)
     sentence.__cause__ = error
     return sentence

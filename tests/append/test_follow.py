@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from helpers.append import append, follow, verify
+from helpers.append import append, follow, rain_time, verify
+from helpers.append.__main__ import main
 from helpers.data import LISTING, Feed
+from helpers.rain import encode, file_path, simulate, simulated_files
 from helpers.servers import feed_server
 from tests.append_pieces import CHUNKS, assert_holds, piece, present, read
 from tests.providers import decode, encoded, files_of, path_of, time_of
+from tests.rain.files import SMALL, small_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +35,9 @@ if TYPE_CHECKING:
     from helpers.servers import Fault
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
+FIRST, EVERY = np.datetime64("2015-03-11T15", "h"), np.timedelta64(3, "h")
+KILLS = max(int(os.environ.get("APPEND_KILLS", "10")) // 10, 1)
+PROGRAM = [sys.executable, "-m", "helpers.append"]
 
 
 @pytest.fixture
@@ -77,6 +91,35 @@ def test_late_and_reprocessed_files(tmp_path: Path) -> None:
     assert present(found).sizes["time"] == 6
     assert present(found).isel(time=[1]).identical(piece([1], version=1))
     assert present(found).isel(time=[0, 2, 3, 4, 5]).identical(piece([0, 2, 3, 4, 5]))
+
+
+def test_a_reprocessed_file_is_noticed_after_a_kill_and_without_the_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between download and append, the step is replaced next time; the notes alone tell what is new."""
+    store, module = MemoryStore(), importlib.import_module("helpers.append.follow")
+    with feed_server(files_of(range(4))) as server:
+        server.publish(4)
+        assert added(followed(server.url, tmp_path, store)) == [4]
+        for path in tmp_path.rglob("*.npz"):
+            path.unlink()
+        server.reset()
+        assert list(followed(server.url, tmp_path, store)) == []
+        assert server.asked == [LISTING]
+        server.replace(path_of(1), encoded(1, version=1))
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "append", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                list(followed(server.url, tmp_path, store))
+        (batch,) = followed(server.url, tmp_path, store)
+        assert batch.appended is not None
+        assert batch.appended.replaced == 1
+        assert list(followed(server.url, tmp_path, store)) == []
+
+
+def interrupted(*_: object, **__: object) -> None:
+    """Stand for `append` of a program that is stopped."""
+    raise KeyboardInterrupt
 
 
 def test_files_that_fail_leave_a_gap_and_come_again(tmp_path: Path) -> None:
@@ -176,3 +219,77 @@ def test_steps_before_the_archive_begins_are_left_out(tmp_path: Path) -> None:
     found = read(store)
     assert found is not None
     assert found.sizes["time"] == 4
+
+
+def test_errors_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No provider, and no such archive to write: 2, and the reason on standard error."""
+    assert main(["follow", "--feed", "http://127.0.0.1:9", "--to", str(tmp_path / "a"), "--once"]) == 2
+    assert capsys.readouterr().err.startswith("follow: ")
+    with pytest.raises(SystemExit):
+        main(["grow"])
+
+
+def test_the_program_stops_cleanly(tmp_path: Path) -> None:
+    """It waits for what comes; a signal ends it after the batch at hand, with the archive whole and unlocked."""
+    with feed_server(simulated_files(FIRST, steps=3)) as server:
+        server.publish(1)
+        folder = tmp_path / "a.zarr"
+        command = [*PROGRAM, "follow", "--feed", server.url, "--to", str(folder)]
+        options = ["--downloads", str(tmp_path / "files"), "--every", "0.05"]
+        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            assert "1 step added" in program.stdout.readline()
+            server.publish(2)
+            assert "2 steps added" in program.stdout.readline()
+            program.send_signal(signal.SIGTERM)
+            assert program.stdout.read() == "stopped\n"
+            assert program.wait(30) == 0
+    assert main(["verify", str(folder)]) == 0
+    assert not verify(folder).unfinished
+    found = read(str(folder))
+    assert found is not None
+    inside = {"lat": slice(49.9, -49.9)}
+    expected = simulate(FIRST, seed=7).precipitation
+    np.testing.assert_allclose(found.precipitation[0].sel(inside), expected[0].sel(inside), atol=0.006)
+
+
+def test_the_program_is_killed_and_resumes(tmp_path: Path) -> None:
+    """SIGKILL after some batches, where it happens to be: the next run goes on there, and the archive is the same."""
+    rain = [(file_path(FIRST + place * EVERY), encode(small(place))) for place in range(15 * (KILLS + 1))]
+    folder = tmp_path / "a.zarr"
+    with feed_server(rain, latency_s=0.02) as server:
+        server.publish(len(rain))
+        command = [*PROGRAM, "follow", "--feed", server.url, "--to", str(folder)]
+        options = ["--downloads", str(tmp_path / "files"), "--once", "--batch", "3"]
+        for kill in range(KILLS):
+            with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program:
+                assert program.stdout is not None
+                assert "3 steps added" in program.stdout.readline()
+                time.sleep(0.01 * (kill % 10))
+                program.kill()
+            found = read(str(folder))
+            assert found is not None
+            assert bool(found.present.all())
+            assert found.sizes["time"] % 3 == 0
+        assert main([*command[3:], *options]) == 0
+    at_once = MemoryStore()
+    whole = xr.concat([small(place)[["precipitation"]] for place in range(len(rain))], "time")
+    reliable = np.abs(whole.lat) < 50
+    append(whole.where(reliable), at_once, step="3h", chunks={"time": 3})
+    found, expected = read(str(folder)), read(at_once)
+    assert found is not None
+    assert expected is not None
+    xr.testing.assert_equal(found, expected)
+    assert verify(folder).sound
+
+
+def small(place: int) -> xr.Dataset:
+    """Return a step of rain on a small grid."""
+    return small_dataset(place, dataclasses.replace(SMALL, time=(FIRST + place * EVERY).astype("M8[s]")))
+
+
+def test_names_of_files_say_their_step() -> None:
+    """Both eras of names; what is no such name, or no date, is none."""
+    assert rain_time("3B42RT.2012110703.7R2.bin.gz") == np.datetime64("2012-11-07T03")
+    assert rain_time("3B42RT.2015130103.7.bin.gz") is None
+    assert rain_time("listing.txt") is None

@@ -1,22 +1,29 @@
-"""Tests of helpers.append: sound archives pass, and each way to break one is found."""
+"""Tests of helpers.append: sound archives pass, each way to break one is found, and every state can be looked at."""
 
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import xarray as xr
 import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 from zarr.storage import LocalStore, MemoryStore
 
-from helpers.append import append, verify
+from helpers.append import WriteLog, append, verify, watch
 from helpers.append.__main__ import main
 from helpers.append.store import get, keys, put
-from tests.append_pieces import CHUNKS, piece
+from tests.append_pieces import CHUNKS, EVERY, START, piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+BUFFER = default_buffer_prototype().buffer
 
 
 def archive() -> MemoryStore:
@@ -29,7 +36,7 @@ def archive() -> MemoryStore:
 def test_a_sound_archive() -> None:
     """The report says what is there."""
     assert repr(verify(archive())) == (
-        "<Report: sound; 10 steps of time from 2020-01-01T00:00:00, every 3 h, 2 missing; 8 arrays, 20 chunks>"
+        "<Report: sound; 10 steps of time from 2020-01-01T00:00:00, every 3h, 2 missing; 8 arrays, 20 chunks>"
     )
 
 
@@ -67,7 +74,7 @@ def forget(store: MemoryStore) -> None:
     [
         (lose, "rain/c/1/0/0 cannot be read: ChunkNotFoundError"),
         (flip, "source/c/1/0 cannot be read: .*"),
-        (shift, "1 labels are not on the axis time from 2020-01-01T00:00:00, every 3 h, the first at position 3"),
+        (shift, "1 labels are not in order, the first after position 2"),
         (shorten, "disagrees with itself: steps {.*'orbit': 9"),
         (forget, "rain/zarr.json is missing"),
     ],
@@ -92,12 +99,12 @@ def test_what_a_killed_writer_leaves_is_no_problem(tmp_path: Path) -> None:
     put(store, {"rain/zarr.json": json.dumps(zarr.open_array(store, path="orbit").metadata.to_dict()).encode()})
     report = verify(store)
     assert report.sound
-    assert [line.split(":")[0] for line in report.unfinished] == [
+    assert report.unfinished == (
         "rain/zarr.json says something else than the consolidated metadata",
-        "a lock",
-        "half-written files",
-        "objects beyond what is published",
-    ]
+        f"rain/c/1/0/0.{'ab' * 16}.partial is left over",
+        "rain/c/9/0/0 is left over",
+        "time/append.lock is left over",
+    )
     assert keys(store) - whole == {"time/append.lock", "rain/c/9/0/0", f"rain/c/1/0/0.{'ab' * 16}.partial"}
 
 
@@ -119,3 +126,141 @@ def test_the_program_says_it_in_its_exit_code(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "a.zarr" / "rain" / "c" / "0" / "0" / "0").unlink()
     assert main(["verify", str(tmp_path / "a.zarr")]) == 1
     assert "problem: rain/c/0/0/0 cannot be read" in capsys.readouterr().out
+
+
+def rain(first: int, last: int, *, value: float = 1.0) -> xr.Dataset:
+    """Return steps of the same rain everywhere."""
+    time = START + np.arange(first, last) * EVERY
+    return xr.Dataset({"precipitation": (("time", "x"), np.full((last - first, 3), value))}, {"time": time})
+
+
+def test_an_archive_that_grows_as_it_should_shows_no_fault() -> None:
+    """Every length is seen at most once, the last one for certain, and nothing is wrong."""
+    store = MemoryStore()
+    append(rain(0, 4), store, chunks={"time": 8})
+    said: list[str] = []
+    grown = threading.Event()
+
+    def write() -> None:
+        for first in range(4, 24, 4):
+            append(rain(first, first + 4), store)
+        grown.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    sight = watch(store, until=24, tell=said.append)
+    writer.join()
+    assert grown.is_set()
+    assert not sight.faults
+    assert sight.lengths[-1] == 24
+    assert sight.lengths == sorted(set(sight.lengths))
+    assert said == [f"{length} steps" for length in sight.lengths]
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
+def test_what_is_wrong_is_named() -> None:
+    """Steps without a value, steps that change, and an archive that cannot be opened."""
+    store = MemoryStore()
+    rain(0, 4).to_zarr(store, encoding={"time": {"units": "hours since 2020-01-01"}})
+    for name in ("precipitation", "time"):
+        array = zarr.open_array(store, path=name, mode="r+")
+        array.resize((6, *array.shape[1:]))
+    zarr.open_array(store, path="time")[4:] = [12, 15]
+    zarr.consolidate_metadata(store, zarr_format=3)
+    sight = watch(store, until=6)
+    assert sight.faults == [
+        "2020-01-01T12:00:00.000000000 is there without a value",
+        "2020-01-01T15:00:00.000000000 is there without a value",
+    ]
+    zarr.open_array(store, path="time", mode="r+").resize((7,))
+    zarr.consolidate_metadata(store, zarr_format=3)
+    sight = watch(store, until=7, within_s=0.2)
+    assert "conflicting sizes" in sight.faults[0]
+    assert sight.faults[-1] == "no 7 steps within 0.2 s"
+
+
+def test_a_step_that_changes_is_a_fault() -> None:
+    """Its values are compared each time."""
+    store = MemoryStore()
+    append(rain(0, 4), store)
+    changed = threading.Event()
+
+    def change(line: str) -> None:
+        if line == "4 steps":
+            append(rain(3, 4, value=2.0), store, replace=True)
+            append(rain(4, 6), store)
+            changed.set()
+
+    sight = watch(store, until=6, tell=change)
+    assert changed.is_set()
+    assert sight.faults == ["2020-01-01T09:00:00.000000000 changed"]
+
+
+def test_the_program_watches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints the lengths, then all it found; an archive that never comes is given up."""
+    append(rain(0, 4), tmp_path / "a.zarr")
+    assert main(["watch", str(tmp_path / "a.zarr"), "--until", "4"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "4 steps"
+    assert json.loads(last) == {"openings": 1, "lengths": [4], "faults": []}
+    assert watch(tmp_path / "b.zarr", until=1, within_s=0.1).faults == ["no 1 steps within 0.1 s"]
+
+
+def test_moments_are_what_a_reader_could_have_seen() -> None:
+    """One after each write and each delete, and the last is what the store holds."""
+    log = WriteLog()
+    store = MemoryStore(log)
+    sync(store.set("a", BUFFER.from_bytes(b"1")))
+    sync(store.set("a", BUFFER.from_bytes(b"2")))
+    sync(store.set_if_not_exists("a", BUFFER.from_bytes(b"3")))
+    sync(store.set_if_not_exists("b", BUFFER.from_bytes(b"4")))
+    sync(store.delete("a"))
+    sync(store.delete("a"))
+    contents = [{key: value.to_bytes() for key, value in moment._store_dict.items()} for moment in log.moments()]
+    assert contents == [{"a": b"1"}, {"a": b"2"}, {"a": b"2", "b": b"4"}, {"b": b"4"}]
+
+
+def test_moments_begin_where_one_says() -> None:
+    """Earlier changes are in them, without moments of their own."""
+    log = WriteLog()
+    z = zarr.create_array(MemoryStore(log), shape=3, chunks=1, dtype="u1")
+    since = len(log.changes)
+    z[:] = 7
+    sums = [int(np.asarray(zarr.open_array(moment)[:]).sum()) for moment in log.moments(since)]
+    assert sums == [7, 14, 21]
+    assert list(log.moments(len(log.changes))) == []
+
+
+def test_a_moment_that_is_written_to_changes_no_other() -> None:
+    """Each is a store of its own."""
+    log = WriteLog()
+    zarr.create_array(MemoryStore(log), data=np.ones(4, "u1"), chunks=2)
+    for moment in log.moments():
+        zarr.open_array(moment, mode="r+")[:] = 9
+    assert np.asarray(zarr.open_array(MemoryStore(log), mode="r")[:]).tolist() == [1] * 4
+
+
+def test_changes_of_threads_are_all_noted() -> None:
+    """None is lost, and the last moment is what the store holds."""
+    log = WriteLog()
+
+    def write(name: str) -> None:
+        for number in range(200):
+            log[f"{name}{number % 10}"] = BUFFER.from_bytes(f"{number}".encode())
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(log.changes) == 800
+    *_, last = log.moments(799)
+    assert last._store_dict == dict(log)
+
+
+def test_a_key_that_is_not_there_cannot_be_deleted() -> None:
+    """Nothing is noted then."""
+    log = WriteLog()
+    with pytest.raises(KeyError):
+        del log["a"]
+    assert log.changes == []

@@ -41,11 +41,13 @@ def test_files_come_whole_and_once(tmp_path: Path) -> None:
         feed = Feed(server.url, tmp_path)
         files = feed.files()
         assert [file.path for file in files] == server.published
-        assert feed.has(files[0]) is None
+        assert feed.used(files[0]) is None
         fetched = feed.fetch(files)
         assert all(feed.path(file) == fetched[file] for file in files)
         assert [feed.path(file).read_bytes() for file in files] == [encoded(place) for place in range(6)]
-        assert all(feed.has(file) for file in files)
+        assert [feed.used(file) for file in files] == [False] * 6
+        feed.note_used(files)
+        assert all(feed.used(file) for file in files)
         server.reset()
         assert feed.fetch(files) == fetched
         assert server.requests == {}
@@ -76,7 +78,7 @@ def test_a_fault_that_stays_leaves_no_file(tmp_path: Path, fault: Fault, said: s
         fetched = feed.fetch(files)
         assert [isinstance(found, OSError) for found in fetched.values()] == [False, True, False]
         assert str(fetched[files[1]]) == said
-        assert feed.has(files[1]) is None
+        assert not feed.path(files[1]).exists()
         assert sum(path.suffix == ".npz" for path in tmp_path.rglob("*")) == 2
         assert server.asked.count(path_of(1)) == 3
 
@@ -87,27 +89,30 @@ def test_another_version_is_known_and_fetched(tmp_path: Path) -> None:
         server.publish(2)
         feed = Feed(server.url, tmp_path)
         feed.fetch(feed.files())
+        feed.note_used(feed.files())
         server.replace(path_of(1), encoded(1, version=1))
         files = feed.files()
-        assert [feed.has(file) for file in files] == [True, False]
+        assert [feed.used(file) for file in files] == [True, False]
         feed.fetch(files)
         assert feed.path(files[1]).read_bytes() == encoded(1, version=1)
-        (tmp_path / f"{path_of(1)}.sha256").unlink()
-        assert feed.has(files[1])
+        assert not feed.used(files[1])
+        feed.note_used(files)
+        feed.path(files[1]).unlink()
+        assert feed.used(files[1])
 
 
 def test_several_files_are_on_the_way_at_once(tmp_path: Path) -> None:
     """With four jobs, four requests are at the provider together; each waits until all are."""
     with feed_server(files_of(range(4)), latency_s=1) as server:
         server.publish(4)
-        feed = Feed(server.url, tmp_path, jobs=4)
+        feed = Feed(server.url, tmp_path)
         files = feed.files()
         began = threading.Thread(target=feed.fetch, args=(files,))
         began.start()
         wait_for(lambda: server.requests.get("GET") == 4)
-        assert not any(feed.has(file) for file in files)
+        assert not any(feed.path(file).exists() for file in files)
         began.join()
-        assert all(feed.has(file) for file in files)
+        assert all(feed.path(file).exists() for file in files)
 
 
 def test_a_bar_shows_what_has_come(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -163,5 +168,5 @@ def test_a_listing_comes_back() -> None:
     assert parse_listing(write_listing(files)) == files
     assert parse_listing("") == []
     assert repr(Feed("http://a/", ".")) == "Feed('http://a')"
-    with pytest.raises(ValueError, match="jobs=0"):
-        Feed("http://a", ".", jobs=0)
+    with pytest.raises(ValueError, match="tries=0"):
+        Feed("http://a", ".", tries=0)
