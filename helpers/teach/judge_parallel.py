@@ -41,10 +41,11 @@ def share(answer: object) -> str:
     return f"It holds for {len(_ARCHIVES)} archives. 3,650 days in shards of 90 are 7 slices of up to 540."
 
 
-def _judge_bands(bands: Any, length: int, writers: int, written: int) -> None:
+def _judge_bands(answer: Any, length: int, writers: int, written: int) -> None:
     case = f"share({length}, {writers}, {written})"
-    if not isinstance(bands, list | tuple) or not all(isinstance(band, slice) for band in bands):
-        _hint(f"Asked for is a list of slices; {case} returned {bands!r:.60}.")
+    if not isinstance(answer, list | tuple) or not all(isinstance(band, slice) for band in answer):
+        _hint(f"Asked for is a list of slices; {case} returned {answer!r:.60}.")
+    bands: list[slice] = list(answer)
     if len(bands) > writers:
         _hint(f"{case} returned {len(bands)} slices: that is more than there are processes.")
     steps = [range(length)[band] for band in bands]
@@ -65,7 +66,7 @@ def save(answer: object) -> str:
     import dask.array as da
 
     for length, piece, chunk, shard in _PLANS:
-        x, contents = da.arange(1, length + 1, chunks=piece), MemoryStore()  # type: ignore[no-untyped-call]
+        x, contents = da.arange(1, length + 1, chunks=piece), MemoryStore()
         with TemporaryDirectory() as marks, dask.config.set(scheduler="threads", num_workers=2):
             _call(answer, x, BarrierStore(contents, marks, timeout_s=0.1), chunk, shard)
         _judge_stored(contents, length, chunk, shard)
@@ -74,7 +75,7 @@ def save(answer: object) -> str:
 
 def _judge_stored(contents: MemoryStore, length: int, chunk: int, shard: int) -> None:
     try:
-        z = cast("zarr.Array[Any]", zarr.open_array(contents, mode="r"))
+        z = zarr.open_array(contents, mode="r")
     except FileNotFoundError:
         _hint("There is no array in the store. Does `save` write to the `store` that it gets?")
     if (z.chunks, z.shards) != ((chunk,), (shard,)):
@@ -126,13 +127,14 @@ def byte(answer: object) -> str:
     if np.dtype(answer.get("dtype", "f8")) != np.uint8:
         _hint('The variable is not stored in one byte. What is `"dtype"`?')
     road = xr.Dataset({"road": ("step", np.append(np.linspace(-47, 80, 509), np.nan))})
-    error = _round_trip(road, answer)
-    if not np.isnan(error[-1]):
-        _hint("A missing value came back as a number. Which integer is set aside for it with `_FillValue`?")
-    if np.isnan(error[:-1]).any():
-        _hint("A temperature came back as missing: the integer set aside for that is in use. Which ones are left?")
-    if (worst := float(error[:-1].max())) > 0.2501:
+    back = _round_trip(road, answer)
+    error = np.abs(back - road["road"].to_numpy())[:-1]
+    if (worst := float(np.nanmax(error))) > 0.2501:
         _hint(f"A temperature came back {worst:.3g} degrees off; 0.25 is possible. Which temperature is integer 0?")
+    if np.isnan(error).any():
+        _hint("A temperature came back as missing: the integer set aside for that is in use. Which ones are left?")
+    if not np.isnan(back[-1]):
+        _hint("A missing value came back as a number. Which integer is set aside for it with `_FillValue`?")
     return "The largest error is 0.25 degrees, and what is missing stays missing."
 
 
@@ -145,8 +147,8 @@ def _round_trip(ds: xr.Dataset, encoding: Mapping[str, Any]) -> np.ndarray[Any, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that do not fit: the hints say so
         ds.to_zarr(store, encoding={"road": dict(encoding)}, consolidated=False)
-    back = xr.open_zarr(store, consolidated=False, chunks=None)["road"]
-    return np.abs(back.to_numpy() - ds["road"].to_numpy())
+    back: np.ndarray[Any, Any] = xr.open_zarr(store, consolidated=False, chunks=None)["road"].to_numpy()
+    return back
 
 
 def _call(answer: object, *arguments: object) -> Any:
