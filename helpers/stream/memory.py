@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,16 +64,13 @@ class ServerMemory:
         return _rounded(needed, max(16, 2 ** (math.ceil(math.log2(needed)) - 3)))
 
 
-def server_memory(keys: RedisKeys) -> ServerMemory | None:
-    """Return what the server of `keys` says of its memory, None if it has no limit or does not say."""
-    with keys.errors():
-        try:
-            said = keys.client.info("memory")
-        except exceptions.ResponseError:
-            return None  # a user without INFO, or the stand-in
-    limit = int(said.get("maxmemory", 0))
-    used = int(said["used_memory"]) - int(said.get("mem_not_counted_for_evict", 0))
-    return ServerMemory(limit, used, str(said.get("mem_allocator", ""))) if limit else None
+def server_memory(keys: RedisKeys) -> ServerMemory:
+    """Return what the server of `keys` says of its memory; without a limit, or if it does not say, it has no end."""
+    said = {}
+    with keys.errors(), contextlib.suppress(exceptions.ResponseError):  # a user without INFO, or the stand-in
+        said = keys.client.info("memory")
+    used = int(said.get("used_memory", 0)) - int(said.get("mem_not_counted_for_evict", 0))
+    return ServerMemory(int(said.get("maxmemory", 0)) or sys.maxsize, used, str(said.get("mem_allocator", "")))
 
 
 def ring_memory(ring: Ring, memory: ServerMemory) -> tuple[int, int]:
@@ -97,8 +96,6 @@ def require_room_for_ring(keys: RedisKeys, ring: Ring, *, held: int) -> None:
         With the arithmetic, and the largest number of slots that fits.
     """
     memory = server_memory(keys)
-    if memory is None:
-        return
     fixed, slot = ring_memory(ring, memory)
     fixed -= CLIENTS if held else 0  # a ring that is in use has its clients among what is used
     others = memory.used - held * slot
@@ -125,8 +122,6 @@ def require_room_for_window(keys: RedisKeys, ring: Ring, *, copies: int, held: i
         With the arithmetic, and the most frames that can be copied.
     """
     memory = server_memory(keys)
-    if memory is None:
-        return
     fixed, slot = ring_memory(ring, memory)
     kept = fixed + (ring.slots - held) * slot
     left = memory.limit - memory.used
