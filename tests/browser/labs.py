@@ -106,6 +106,7 @@ def served(
 ) -> Iterator[Served]:
     """Run a Jupyter that sees nothing of this user's settings. Nothing that it starts outlives it."""
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(ROOT / "images", folder / "images")
     mark, temporary = uuid.uuid4().hex, folder / "tmp"
     temporary.mkdir()
     own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 RUN_MS = 180_000
 COMMAND = "name => { window.jupyterapp.commands.execute(name) }"
+RUN_CELL = """cell => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    panel.content.activeCellIndex = cell;
+    panel.content.deselectAll();
+    return window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
 SHUT_DOWN = "() => window.jupyterapp?.serviceManager.sessions.shutdownAll()"
 READY = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
@@ -49,6 +55,11 @@ class Visit:
     def run_all(self) -> None:
         """Begin "Run All Cells"."""
         self.page.evaluate(COMMAND, "notebook:run-all-cells")
+
+    def run_cell(self, cell: int) -> None:
+        """Run one cell again, by its place among all cells from 0, and wait until the kernel is idle."""
+        self.page.evaluate(RUN_CELL, cell)
+        self._wait_for(READY)
 
     def interrupt(self) -> None:
         """Press the button that interrupts the kernel."""
