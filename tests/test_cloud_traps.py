@@ -217,10 +217,7 @@ def cubes(server: S3Server) -> dict[str, zarr.Array[Any]]:
     """Write the cube in each layout."""
     server.create_bucket("cubes")
     root = zarr.create_group(ObjectStore(S3Store("cubes")))
-    return {
-        name: root.create_array(name, data=CUBE, compressors=None, **layout)  # type: ignore[misc]
-        for name, layout in LAYOUTS.items()
-    }
+    return {name: root.create_array(name, data=CUBE, compressors=None, **layout) for name, layout in LAYOUTS.items()}
 
 
 def test_requests_and_bytes_are_those_of_the_plan(server: S3Server) -> None:
@@ -242,11 +239,12 @@ def test_seconds_are_about_those_of_the_plan() -> None:
     with s3_server(**pace) as far:
         with zarr.config.set({"async.concurrency": 100}):
             arrays = cubes(far)
-        for name, selection, under_way in [
+        reads: list[tuple[str, Any, int]] = [
             ("days", np.s_[:10], 1),
             ("days", np.s_[:], 10),
             ("shard", np.s_[:, 5, 7], 10),
-        ]:
+        ]
+        for name, selection, under_way in reads:
             z = arrays[name]
             plan = plan_read(z.shape, z.dtype, z.chunks, selection, shards=z.shards)
             planned_s = plan.seconds(concurrency=under_way, **pace)

@@ -199,8 +199,13 @@ def count_read(call: Callable[[], object]) -> int:
 def test_a_value_that_is_replaced_while_it_is_read_stays_whole(store: SQLiteStore) -> None:
     """Finding a row and reading its value see one state of the file."""
     write_bytes(store, "key", b"0" * 100_000)
+
+    def write_often() -> None:
+        for number in range(50):
+            write_bytes(store, "key", b"%d" % (number % 10) * 100_000)
+
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(lambda: [write_bytes(store, "key", b"%d" % (n % 10) * 100_000) for n in range(50)])
+        writing = pool.submit(write_often)
         while not writing.done():
             value = read_bytes(store, "key")
             assert value is not None
@@ -297,10 +302,11 @@ def test_the_suite_lets_a_store_without_a_read_only_twin_pass() -> None:
 
 def test_a_store_is_compared_with_anything() -> None:
     """Another kind of store, or none at all, is not equal, and no error."""
-    for store in (LESSON.DictStore({}), SQLiteStore("a.sqlite")):
+    stores: list[Any] = [LESSON.DictStore({}), SQLiteStore("a.sqlite")]
+    for store, same in zip(stores, [LESSON.DictStore({}), SQLiteStore("a.sqlite")], strict=True):
         assert store != MemoryStore()
         assert store != None  # noqa: E711
-        assert store == type(store)(*([{}] if isinstance(store, LESSON.DictStore) else ["a.sqlite"]))
+        assert store == same
 
 
 def test_a_copy_keeps_ten_under_way() -> None:

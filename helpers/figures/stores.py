@@ -163,7 +163,7 @@ def draw_read(array: zarr.Array[Any], selection: Selection, *, code: str, backen
     >>> plt.close()
     """
     trace = _Trace(array.store)
-    values = np.asarray(zarr.open_array(trace, path=array.path, mode="r+", zarr_format=3)[selection])
+    values = np.asarray(zarr.open_array(trace, path=array.path, mode="r+", zarr_format=3)[selection])  # type: ignore[index]
     got = {key: size for key, size in sorted(trace.got.items()) if not key.endswith("zarr.json")}
     keys = "\n".join(f"{key}: {format_nbytes(size)}" for key, size in got.items())
     chunk = format_nbytes(int(np.prod(array.chunks)) * array.dtype.itemsize)

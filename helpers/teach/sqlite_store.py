@@ -63,10 +63,12 @@ class SQLiteStore(Store):
         return f"{type(self).__name__}('{self.path.name}')"
 
     def __eq__(self, other: object) -> bool:
-        same = type(self) is type(other) and isinstance(other, SQLiteStore)
-        return same and (self.path, self.read_only) == (other.path, other.read_only)
+        if not isinstance(other, SQLiteStore) or type(self) is not type(other):
+            return False
+        return (self.path, self.read_only) == (other.path, other.read_only)
 
-    __hash__ = None  # type: ignore[assignment] -- equal to others, and can change
+    def __hash__(self) -> int:
+        return hash((type(self), self.path, self.read_only))
 
     # --- the file ---
 
@@ -190,10 +192,10 @@ def _cut(blob: sqlite3.Blob, byte_range: ByteRequest | None) -> bytes:
         case None:
             return blob.read()
         case RangeByteRequest(start, end):
-            return bytes(blob[start:end])  # type: ignore[arg-type]
+            return bytes(blob[start:end])
         case OffsetByteRequest(offset):
-            return bytes(blob[offset:])  # type: ignore[arg-type]
+            return bytes(blob[offset:])
         case SuffixByteRequest(suffix):
-            return bytes(blob[max(len(blob) - suffix, 0) :])  # type: ignore[arg-type]
+            return bytes(blob[max(len(blob) - suffix, 0) :])
     msg = f"Unexpected byte_range, got {byte_range}."
     raise ValueError(msg)

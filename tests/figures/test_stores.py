@@ -9,12 +9,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import zarr
+from matplotlib.patches import Rectangle
 from zarr.storage import MemoryStore
 
 from helpers.figures import draw_read, draw_requests, draw_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,11 @@ def test_a_read_asks_for_the_chunks_it_touches() -> None:
     assert {"3 numbers, 12 B", "2 chunks of 16 B", "Bytes, Zstd", "Store: MemoryStore"} <= set(words())
 
 
+def bars_of(ax: Axes) -> list[tuple[float, float]]:
+    """Return where the bars begin, and how long they are."""
+    return sorted((bar.get_x(), bar.get_width()) for bar in ax.patches if isinstance(bar, Rectangle))
+
+
 def test_bars_are_requests_and_lanes_are_those_at_once() -> None:
     """Each way begins at 0, on one axis of time."""
     spans = {
@@ -80,8 +88,8 @@ def test_bars_are_requests_and_lanes_are_those_at_once() -> None:
     }
     assert draw_requests(spans, title="Three ways") == {"in turn": (2, 1), "at once": (3, 2), "nothing": (0, 0)}
     first, second, third = plt.gcf().axes
-    assert [(bar.get_x(), bar.get_width()) for bar in first.patches] == [(0, 1), (1, 1)]
-    assert sorted((bar.get_x(), bar.get_width()) for bar in second.patches) == [(0, 1), (0, 1.5), (1, 1)]
+    assert bars_of(first) == [(0, 1), (1, 1)]
+    assert bars_of(second) == [(0, 1), (0, 1.5), (1, 1)]
     assert first.get_title(loc="left") + first.get_title() == "in turn: 2 requests, 2.0 s"
     assert not third.patches
     assert [text.get_text() for text in plt.gcf().legends[0].get_texts()] == ["GET", "LIST"]
