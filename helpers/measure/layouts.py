@@ -6,7 +6,6 @@ is counted first; times are taken in turns, in one run.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -101,7 +100,7 @@ def compare_layouts(
     layouts: Mapping[str, Layout],
     selections: Mapping[str, Selection],
     *,
-    repeats: int = 3,
+    repeats: int = 5,
 ) -> pd.DataFrame:
     """Write `data` once for each layout into a local folder; count what each selection takes, and time every engine.
 
@@ -113,7 +112,7 @@ def compare_layouts(
         For each name its ``chunks`` and, if it has any, ``shards``.
     selections : mapping of str to selection
         For each name what stands between the brackets; `numpy.s_` writes it down.
-    repeats : int, default 3
+    repeats : int, default 5
         How often each read is timed.
 
     Returns
@@ -121,7 +120,7 @@ def compare_layouts(
     pandas.DataFrame
         One row for each layout and read, with columns ``files`` (of the whole array, metadata included),
         ``requests``, ``nbytes_read``, ``amplification`` (bytes read for each byte needed), all as Zarr reads, and one
-        for each of `helpers.measure.ENGINES`: the median of its seconds. HDF5 does not know shards: NaN.
+        for each of `helpers.measure.ENGINES`: its seconds in the fastest turn. HDF5 does not know shards: NaN.
 
     Raises
     ------
@@ -134,7 +133,8 @@ def compare_layouts(
     -----
     The files have just been written, so they are read from the operating system's cache: seconds are those of the
     engines and of system calls, not those of a disk. The engines take turns within each repeat, so that what else the
-    machine does falls on all of them alike. HDF5 has a file of its own with the same chunks.
+    machine does falls on all of them alike; the fastest turn is the one that was disturbed least. HDF5 has a file of
+    its own with the same chunks.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _count(path: Path, selection: Selection) -> dict[str, float]:
 def _race(
     engines: Iterable[str], path: Path, data: npt.NDArray[np.generic], selection: Selection, repeats: int
 ) -> dict[str, float]:
-    """Return the median seconds of each engine; one that gives other values than `data` holds gets none."""
+    """Return the fewest seconds of each engine; one that gives other values than `data` holds gets none."""
     with ExitStack() as stack:
         reads = {name: stack.enter_context(ENGINES[name](path)) for name in engines}
         for name, read in reads.items():
@@ -187,4 +187,4 @@ def _race(
                 msg = f"{name} reads other values at {selection!r} than were written."
                 raise AssertionError(msg)
         turns = [{name: seconds_of(read, selection) for name, read in reads.items()} for _ in range(repeats)]
-    return {name: statistics.median(turn[name] for turn in turns) for name in reads}
+    return {name: min(turn[name] for turn in turns) for name in reads}
