@@ -132,7 +132,7 @@ def append(
     >>> append(rain("2020-01-01T00", "2020-01-01T06"), store).added
     6
     >>> append(rain("2020-01-01T04", "2020-01-01T08"), store)
-    <Appended: 2 steps added, 2 skipped, 0 replaced, at 4:8; 5 objects, 4.3 kB written>
+    <Appended: 2 steps added, 2 skipped, 0 replaced, at 4:8; 5 objects, 4.1 kB written>
     >>> xr.open_zarr(store).rain.shape
     (8, 3)
     """

@@ -36,8 +36,8 @@ PRESENT = "present"
 MEANING = ("units", "standard_name", "calendar", "grid_mapping", "_FillValue", "scale_factor", "add_offset")
 # From coarse to fine. Seconds are the coarsest: every tool reads them, and 64 bits hold them for ever.
 UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-# Steps in a chunk of what has one value a step: forty-five years of three-hourly labels are one small object.
-AXIS_CHUNK = 2**17
+# Steps in a chunk of what has one value a step: eleven years of three-hourly labels are one small object.
+AXIS_CHUNK = 2**15
 
 
 class Archive:
@@ -298,13 +298,11 @@ def _unit(labels: Labels, apart: Any) -> str:
     """Return the coarsest unit of time that is whole for labels and steps."""
     if labels.dtype.kind == "O":
         return "microseconds"
-    steps = np.array([0 if apart is None else apart], "m8[ns]")
-    whole = (
-        unit
-        for unit in UNITS
-        if all((each.astype(f"{each.dtype.kind}8[{unit}]") == each).all() for each in (labels, steps))
-    )
-    return UNITS[next(whole)]
+    step = np.timedelta64(0, "ns") if apart is None else apart
+    for unit, name in UNITS.items():
+        if (labels.astype(f"M8[{unit}]") == labels).all() and step.astype(f"m8[{unit}]") == step:
+            return name
+    return "nanoseconds"
 
 
 def _without_steps(variable: xr.Variable, dim: str) -> xr.Variable:

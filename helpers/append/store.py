@@ -98,8 +98,8 @@ def open_store(where: str | Path | Store, *, read_only: bool = False) -> Store:
 
 
 def get(store: Store, key: str) -> bytes | None:
-    """Read a value of a store; None if it has none."""
-    value = sync(store.get(key, default_buffer_prototype()))
+    """Read a value of a store; None if it has none. Folders are read at once, without the way through a thread."""
+    value = store.get_sync(key) if isinstance(store, LocalStore) else sync(store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
 
 

@@ -212,4 +212,4 @@ def test_default_chunks_suit_maps_and_series() -> None:
     rain = zarr.open_array(store, path="rain")
     assert 1e6 < np.prod(rain.chunks) * 4 < 4.3e6
     assert rain.chunks[0] > 10
-    assert zarr.open_array(store, path="time").chunks == (2**17,)
+    assert zarr.open_array(store, path="time").chunks == (2**15,)

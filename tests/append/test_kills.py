@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings(
 KILLS = int(os.environ.get("APPEND_KILLS", "6"))
 STORES, AXES, LAYOUTS = ("folder", "s3", "redis"), ("regular", "irregular"), ("chunks", "shards", "begun by xarray")
 COMBINATIONS = list(itertools.product(STORES, AXES, LAYOUTS))
-BATCHES = 30 if KILLS >= 100 else 6
+BATCHES = 12 if KILLS >= 100 else 6
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 
 
@@ -205,9 +205,9 @@ def test_killed_by_the_system_at_random_instants(tmp_path: Path, kind: str) -> N
                 assert report.sound, report
                 xr.testing.assert_identical(read(open_store(where)), read(at_once))
                 assert chunks_of(open_store(where)) == chunks_of(at_once)
+            print(f"{kind}, {axis}, {layout}: {killed} kills, {number} archives, all whole", flush=True)
             total += killed
     assert total >= KILLS // len(STORES)
-    print(f"{kind}: {total} kills, {number} archives of {BATCHES} batches, {len(kinds)} kinds, all whole")
 
 
 @needs_fork
