@@ -6,13 +6,15 @@ lesson, as digests: the answer can be recognised there, but not read. What a lea
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import tomllib
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from functools import cache
 from numbers import Complex, Integral, Real
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def check(name: str, answer: object) -> None:
         A number, a string, a bool, None, or a sequence, set, mapping or NumPy array of those. Floats count
         to six significant digits; tuples, lists and one-dimensional arrays of the same values are the same
         answer. Where the exercise asks to make something: an array, a store, a function. ``...`` stands for "not
-        answered yet".
+        answered yet", and so does a function whose body it is.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def check(name: str, answer: object) -> None:
     if name not in exercises and name not in judges:
         msg = f"no exercise is called {name!r}. There are {', '.join(sorted({*exercises, *judges}))}."
         raise KeyError(msg)
-    if answer is ...:
+    if answer is ... or _is_unwritten(answer):
         print("Not answered yet: put your answer in place of the `...` and run the cell again.")
     elif name in judges:
         print(verdict(judges[name], answer))
@@ -93,6 +95,19 @@ def digest(name: str, answer: object) -> str:
     except Exception as error:  # the answer's own methods may raise anything
         raise _UnreadableAnswerError from error
     return hashlib.sha256(f"{name}\0{spelling}".encode()).hexdigest()[:24]
+
+
+def _is_unwritten(answer: object) -> bool:
+    """Return whether `answer` is a function whose body is still ``...``, with a docstring or without."""
+
+    def plain() -> None: ...
+
+    async def coroutine() -> None: ...
+
+    def steps(function: Callable[..., object]) -> list[tuple[str, object]]:
+        return [(step.opname, step.argval) for step in dis.get_instructions(function)]
+
+    return isinstance(answer, FunctionType) and steps(answer) in (steps(plain), steps(coroutine))
 
 
 def _verdict(exercise: Mapping[str, Any], name: str, answer: object) -> str:

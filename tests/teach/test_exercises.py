@@ -77,6 +77,25 @@ def test_check_says_when_there_is_no_answer_yet(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.startswith("Not answered yet")
 
 
+def test_a_function_without_a_body_is_no_answer_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    """With arguments, with a docstring, or to be awaited; one that returns None is an answer."""
+
+    def empty(first: int, *, second: int = 2) -> None:
+        """Explain what to write."""
+        ...  # noqa: PIE790
+
+    async def coroutine() -> None: ...
+
+    def written(first: int) -> None:
+        print(first)
+
+    for answer in (empty, coroutine, lambda: ...):
+        check("demo.chunks", answer)
+    check("demo.chunks", written)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in said] == ["answered", "answered", "yet.", "yet."]
+
+
 @pytest.mark.parametrize("answer", [4, 4.0, np.int32(4), np.float64(4), np.array(4)])
 def test_check_takes_a_number_of_any_type(answer: object, capsys: pytest.CaptureFixture[str]) -> None:
     """What counts is the value, not the type that carries it."""
