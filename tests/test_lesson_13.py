@@ -82,4 +82,4 @@ def test_the_table_tells_what_readers_of_single_arrays_see() -> None:
     """Readers without the copy are in it, by name; "no reader sees half a batch" is said of nobody."""
     (row,) = re.findall(r"^\| who opens each array alone .*$", PROSE, flags=re.MULTILINE)
     assert "TensorStore, GDAL" in row
-    assert "unequal lengths or empty steps" in row
+    assert "for a moment, unequal lengths" in row
