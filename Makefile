@@ -28,7 +28,7 @@ COMPARE ?= --nbval
 COMPARED = -p tools.strict_nbval $(COMPARE) --nbval-current-env --nbval-cell-timeout 90
 # The files that take longest come first: at the end no worker waits for another.
 LESSON = $(wildcard notebooks/$(NB)*.ipynb tests/test_lesson_$(NB).py) tests/test_notebooks.py tests/test_stored_outputs.py
-LONGEST = $(wildcard notebooks/12_*.ipynb notebooks/08_*.ipynb notebooks/07_*.ipynb) notebooks tests/test_strict_nbval.py
+LONGEST = $(wildcard notebooks/13_*.ipynb notebooks/12_*.ipynb notebooks/08_*.ipynb notebooks/07_*.ipynb) notebooks tests/test_strict_nbval.py
 export PYTHONHASHSEED := 0
 
 help:  ## list the targets

@@ -66,7 +66,7 @@ def last_frame(figure: hv.Dimensioned, *, height: float = 4.0) -> Image:
     written = io.BytesIO()
     draw(figure, height=height).savefig(written, format="png")
     with PIL.Image.open(written) as picture, io.BytesIO() as small:
-        picture.convert("RGB").quantize(_COLORS).save(small, "png", optimize=True)
+        picture.convert("RGB").quantize(_COLORS).save(small, "png", optimize=True, dpi=(110, 110))
         return Image(data=small.getvalue())  # type: ignore[no-untyped-call]
 
 

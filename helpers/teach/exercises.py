@@ -98,7 +98,7 @@ def digest(name: str, answer: object) -> str:
 
 
 def _is_unwritten(answer: object) -> bool:
-    """Return whether `answer` is a function whose body is still ``...``, with a docstring or without."""
+    """Return whether `answer` is a function whose body is still ``...``, or a class with no other methods."""
 
     def plain() -> None: ...
 
@@ -107,7 +107,9 @@ def _is_unwritten(answer: object) -> bool:
     def steps(function: Callable[..., object]) -> list[tuple[str, object]]:
         return [(step.opname, step.argval) for step in dis.get_instructions(function)]
 
-    return isinstance(answer, FunctionType) and steps(answer) in (steps(plain), steps(coroutine))
+    own = vars(answer).values() if isinstance(answer, type) else [answer]
+    functions = [steps(each) for each in own if isinstance(each, FunctionType)]
+    return bool(functions) and all(each in (steps(plain), steps(coroutine)) for each in functions)
 
 
 def _verdict(exercise: Mapping[str, Any], name: str, answer: object) -> str:

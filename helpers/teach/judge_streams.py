@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -296,7 +297,7 @@ def share(answer: object) -> str:
         if any(part.start % chunk for part in parts if part):
             msg = f"{case} a share begins inside a chunk, which two writers then write."
             raise NotYetError(msg)
-        most = -(-(-(-steps // chunk)) // writers) * chunk
+        most = math.ceil(math.ceil(steps / chunk) / writers) * chunk
         if len(parts) > writers or max(map(len, parts)) > most:
             msg = f"{case} one writer has {max(map(len, parts))} steps; {most} would do."
             raise NotYetError(msg)

@@ -89,11 +89,14 @@ def test_a_function_without_a_body_is_no_answer_yet(capsys: pytest.CaptureFixtur
     def written(first: int) -> None:
         print(first)
 
-    for answer in (empty, coroutine, lambda: ...):
+    class Store:
+        async def exists(self, key: str) -> None: ...
+
+    for answer in (empty, coroutine, lambda: ..., Store):
         check("demo.chunks", answer)
     check("demo.chunks", written)
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in said] == ["answered", "answered", "yet.", "yet."]
+    assert [line.split()[1] for line in said] == ["answered", "answered", "yet.", "answered", "yet."]
 
 
 @pytest.mark.parametrize("answer", [4, 4.0, np.int32(4), np.float64(4), np.array(4)])

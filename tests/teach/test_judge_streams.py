@@ -209,7 +209,8 @@ def test_bodies_that_raise_or_never_end_are_told_so() -> None:
     """In an event loop of the judge's own."""
 
     async def broken(*_: object) -> Any:
-        yield raising()
+        raising()
+        yield
 
     async def forever(*_: object) -> Any:
         while True:
