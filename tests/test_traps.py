@@ -108,7 +108,7 @@ def test_an_instructor_has_a_page_of_each_lesson(lesson: Lesson) -> None:
     assert text.splitlines()[0] == f"# {lesson.number} {lesson.title}"
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == HEADINGS
     assert f"make slides NB={lesson.number}" in text
-    assert words(text) <= 600
+    assert words(text) <= 500
     late = text.split("## If you are late")[1].split("## ")[0]
     named = re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", late)
     assert named, "name what may be left out"
