@@ -25,6 +25,7 @@ LESSONS = {
     **dict.fromkeys(["08", "09"], "parallel"),
     **dict.fromkeys(["10", "11", "12", "13"], "streams"),
     "14": "ecosystem",
+    "quiz": "quiz",
 }
 _JUDGES: dict[str, Judge] = {}
 # How long an answer that is stopped has to end; one that waits in C code is left behind.

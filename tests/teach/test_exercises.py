@@ -7,6 +7,7 @@ import runpy
 import sys
 import tomllib
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,8 +167,10 @@ def test_every_exercise_is_complete() -> None:
 
 
 def test_lessons_and_exercises_are_the_same_set() -> None:
-    """No exercise lacks its lesson and no lesson its exercise."""
-    source = "\n".join(cell.source for lesson in read_lessons(NOTEBOOKS) for cell in lesson.cells("code"))
+    """No exercise lacks its lesson, or the final quiz, and no lesson its exercise."""
+    quiz = nbformat.read(NOTEBOOKS.parent / "teaching" / "final_quiz.ipynb", as_version=4)
+    cells = [*quiz.cells, *(cell for lesson in read_lessons(NOTEBOOKS) for cell in lesson.cells("code"))]
+    source = "\n".join(cell.source for cell in cells)
     judged = {name for lesson in judges.LESSONS for name in judges.judges_of(lesson)}
     assert set(re.findall(r'check\("([^"]+)"', source)) == {*EXERCISES, *judged} - {"demo.chunks", "demo.array"}
     assert not judged & set(EXERCISES)
