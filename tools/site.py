@@ -21,6 +21,7 @@ from nbclient import NotebookClient
 from tools import packages
 from tools.canonical import sources_digest
 from tools.figures import alt_texts
+from tools.glossary import linked
 from tools.lessons import Lesson, read_lessons
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ _PAGE = (
 def site_cells(notebook: NotebookNode) -> NotebookNode:
     """Return a copy as the site shows it: pictures with their alternative text, solutions folded."""
     copy: NotebookNode = nbformat.from_dict(notebook)
-    alts = alt_texts(copy)
+    alts, seen = alt_texts(copy), set[str]()
     for cell in copy.cells:
         cell.metadata.pop("slideshow", None)
-        cell.source = _HELPERS.sub(r"](../reference/\1.rst)", cell.source)
+        if cell.cell_type == "markdown":
+            cell.source = linked(_HELPERS.sub(r"](../reference/\1.rst)", cell.source), seen)
         if alts.get(cell.id):
             cell.metadata["mystnb"] = {"image": {"alt": alts[cell.id]}}
         if "solution" in cell.metadata.get("tags", []):

@@ -152,8 +152,10 @@ def undefined(copy: NotebookNode) -> Iterator[str]:
 
     source = "\n\n".join(cell.source for cell in copy.cells if cell.cell_type == "code")
     python = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "--output-format=concise", "-"]
-    said = subprocess.run(command, input=python, capture_output=True, text=True, check=False).stdout
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--config=builtins=['display']", "--select=F821"]
+    said = subprocess.run(
+        [*command, "--output-format=concise", "-"], input=python, capture_output=True, text=True, check=False
+    ).stdout
     yield from re.findall(r"F821 Undefined name `(\w+)`", said)
 
 
