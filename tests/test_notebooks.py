@@ -67,7 +67,8 @@ def test_lesson_ends_with_exercises_that_are_answered(lesson: Lesson) -> None:
         (name,) = re.findall(r'check\("([^"]+)"', exercise.source)
         assert name.startswith(f"{lesson.number}.")
         assert f'check("{name}"' in solution.source
-        assert exercise.outputs[0].text.startswith("Not answered yet")
+        opening = "Not answered yet" if "..." in exercise.source else "Not yet."  # what is broken is answered wrongly
+        assert exercise.outputs[0].text.startswith(opening)
         assert re.search(r"^Right\.", solution.outputs[-1].text, flags=re.MULTILINE)
         assert solution.metadata["jupyter"]["source_hidden"]
         assert solution.source.startswith("# Solution\n"), "JupyterLab shows the first line of a hidden source"
@@ -119,7 +120,7 @@ def test_interactive_figures_have_their_javascript(lesson: Lesson) -> None:
     drawing = [
         place for place, source in enumerate(sources) if re.search(r"^(?!from|import).*\b(hvPlot|hv)\b", source, re.M)
     ]
-    assert not drawing or "load_bokeh()" in sources[: drawing[0]]
+    assert not drawing or any("load_bokeh()" in source for source in sources[: drawing[0]])
 
 
 def test_lessons_are_numbered_without_twins() -> None:

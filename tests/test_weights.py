@@ -39,7 +39,7 @@ def test_what_weighs_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """With what needs it, and the lessons that import it."""
     assert main() == 0
     said = capsys.readouterr().out
-    assert "rasterio             13\n" in said
+    assert "rasterio             02 14\n" in said
     assert "llvmlite             datashader\n" in said
 
 

@@ -52,6 +52,8 @@ def imported_by_lessons() -> dict[str, set[str]]:
     uses: dict[str, set[str]] = defaultdict(set)
     for name, path in modules().items():
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        if path.stem.startswith("judge_"):  # imported by the lessons that it judges only, which import the same
+            continue
         for module, _ in imports_of(path.read_text(encoding="utf-8"), package):
             uses[f"helpers.{sub_package(name)}"].add(_top(module))
     found = {}
