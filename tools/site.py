@@ -32,8 +32,9 @@ DOCS, TEACHING, SITE = ROOT / "docs", ROOT / "teaching", ROOT / "build" / "site"
 CACHE = ROOT / "build" / "site-cache"
 REDIRECTS = DOCS / "redirects.toml"
 _BESIDE = re.compile(r"\]\((?:\.\./)?notebooks/([\w.]+\.ipynb)")
-_DRAWS, _LIVE = re.compile(r"hv\.extension|import hvplot"), "application/vnd.holoviews"
+_DRAWS, _LIVE = re.compile(r"load_bokeh\(\)"), "application/vnd.holoviews"
 _HELPERS = re.compile(r"\]\(\.\./helpers/(\w+)/[^)]*\)")
+_PLACE = re.compile(r"\]\(#[^)]+\)")  # JupyterLab keeps capitals in the names of places, MyST does not
 _MERMAID = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
 _DRAWN = "![The sub-packages as boxes, with an arrow from each to those that it imports](/packages.png)"
 _PAGE = (
@@ -49,6 +50,7 @@ def site_cells(notebook: NotebookNode) -> NotebookNode:
     for cell in copy.cells:
         cell.metadata.pop("slideshow", None)
         if cell.cell_type == "markdown":
+            cell.source = _PLACE.sub(lambda found: found[0].lower(), cell.source)
             cell.source = linked(_HELPERS.sub(r"](../reference/\1.rst)", cell.source), seen)
         if alts.get(cell.id):
             cell.metadata["mystnb"] = {"image": {"alt": alts[cell.id]}}
