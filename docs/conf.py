@@ -33,6 +33,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Zarr Notebooks"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_theme_options = {
     "show_prev_next": True,
     "navbar_persistent": ["search-button"],  # the field's own label hides its words from screen readers

@@ -145,6 +145,10 @@ def build(folder: Path = SITE) -> Path:
     downloads.mkdir(exist_ok=True)
     for lesson in lessons:
         shutil.copy(lesson.path, downloads / lesson.path.name)
+    shutil.copytree(ROOT / "images", html / "images")
+    for page in html.rglob("*.html"):  # the label of MyST-NB's folds would hide their words from a screen reader
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace(' aria-label="Toggle hidden content"', ""), encoding="utf-8")
     for old, new in tomllib.loads(REDIRECTS.read_text(encoding="utf-8")).items():
         (html / f"{old}.html").write_text(_PAGE.format(f"{Path(new).name}.html"), encoding="utf-8")
     return html
