@@ -118,6 +118,7 @@ def write_copies(lessons: Sequence[Lesson], folder: Path = WORKSHOP) -> list[Pat
         for lesson in lessons:
             written.append(folder / name / lesson.path.name)
             nbformat.write(make(lesson), written[-1])
+    shutil.copytree(ROOT / "images", folder / "images", dirs_exist_ok=True)  # lesson 11 shows one
     return written
 
 
@@ -127,11 +128,21 @@ def offline_zip(folder: Path = WORKSHOP) -> Path:
     version = sys.version_info[:2]
     stage = folder / "offline"
     shutil.rmtree(stage, ignore_errors=True)
-    wheels = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "-r", "requirements.lock"]
+    wheels = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--quiet",
+        "--require-hashes",
+        "-r",
+        "requirements.lock",
+    ]
     subprocess.run([*wheels, "--only-binary=:all:", "--dest", str(stage / "wheels")], cwd=ROOT, check=True)
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
     files = {ROOT / name for name in names.stdout.decode().splitlines()}
-    for extra in [*BESIDE, *(f"build/workshop/{name}" for name in COPIES)]:
+    for extra in [*BESIDE, *(f"build/workshop/{name}" for name in [*COPIES, "images"])]:
         files.update((ROOT / extra).rglob("*"))
     target = folder / f"zarr-notebooks-{platform}-py{version[0]}{version[1]}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
