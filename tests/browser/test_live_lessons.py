@@ -54,16 +54,15 @@ def test_each_view_of_lesson_11_moves(visit: Visit) -> None:
     visit.expect_all_ran()
     cells = visit.page.locator(".jp-Notebook .jp-Cell")
     for title in ("Life", "Walk", "This machine"):
-        place = place_of(f'title="{title}"')
+        place = place_of(f'_body, title="{title}"')
         drive(visit, cells.nth(place), title)
     for shown, sending in SENDERS.items():
         figure = cells.nth(place_of(shown)).locator(".bk-Figure").first
         figure.scroll_into_view_if_needed()
         before = middle(figure)
-        visit.run_cell(place_of(sending))
-        figure.scroll_into_view_if_needed()
-        visit.page.wait_for_timeout(500)
-        assert not np.array_equal(middle(figure), before), f"{shown} did not move"
+        visit.begin_cell(place_of(sending))  # some end as they began, so look while they run
+        assert any(not np.array_equal(middle(figure), before) for _ in range(20)), f"{shown} did not move"
+        visit.wait_until_idle()
 
 
 def drive(visit: Visit, cell: Locator, title: str) -> None:

@@ -56,9 +56,12 @@ class Visit:
         """Begin "Run All Cells"."""
         self.page.evaluate(COMMAND, "notebook:run-all-cells")
 
-    def run_cell(self, cell: int) -> None:
-        """Run one cell again, by its place among all cells from 0, and wait until the kernel is idle."""
-        self.page.evaluate(RUN_CELL, cell)
+    def begin_cell(self, cell: int) -> None:
+        """Run one cell again, by its place among all cells from 0, and do not wait for it."""
+        self.page.evaluate(f"cell => {{ void ({RUN_CELL})(cell); }}", cell)
+
+    def wait_until_idle(self) -> None:
+        """Wait until the kernel has nothing to do."""
         self._wait_for(READY)
 
     def interrupt(self) -> None:
