@@ -115,7 +115,9 @@ def test_a_stored_page_shows_a_picture_of_every_figure(visit: Visit, tmp_path: P
     page = tmp_path / "notebooks" / "page.html"
     page.write_text(HTMLExporter().from_notebook_node(LESSON.notebook)[0], encoding="utf-8")  # type: ignore[no-untyped-call]
     visit.page.goto(visit.lab.address)  # what closes the visit asks for JupyterLab
-    reader = visit.page.context.new_page()
+    browser = visit.page.context.browser
+    assert browser is not None
+    reader = browser.new_page()
     reader.goto(page.as_uri(), wait_until="domcontentloaded")
     widths = reader.evaluate("() => [...document.images].map(each => each.naturalWidth)")
     reader.close()
