@@ -61,9 +61,10 @@ def alt_texts(notebook: NotebookNode) -> dict[str, str]:
         if not any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             continue
         found[cell.id] = ""
-        for near in sorted(range(len(cells)), key=lambda other: (abs(other - position), -other))[: 2 * NEAR + 1]:
-            sentence = _SENTENCE.search(cells[near].source) if cells[near].cell_type == "markdown" else None
-            if sentence and near not in used and abs(near - position) <= NEAR:
+        for near in (position + side * distance for distance in range(1, NEAR + 1) for side in (1, -1)):
+            beside = cells[near] if 0 <= near < len(cells) else None
+            sentence = _SENTENCE.search(beside.source) if beside and beside.cell_type == "markdown" else None
+            if sentence and near not in used:
                 used.add(near)
                 found[cell.id] = (sentence[1] or sentence[2]).strip().removesuffix("*").strip()
                 break

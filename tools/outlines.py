@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,8 @@ def parts_of(lesson: Lesson) -> dict[str, Work]:
     return {name: work_of(cells) for name, cells in parts.items()}
 
 
-def minutes_of(lesson: Lesson, names: Sequence[str]) -> int:
-    """Return the minutes of some parts of a lesson together, at least one for each.
+def minutes_of(lesson: Lesson, names: Sequence[str]) -> list[int]:
+    """Return the minutes of each of some parts of a lesson, at least one.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def minutes_of(lesson: Lesson, names: Sequence[str]) -> int:
         if name not in works:
             msg = f"lesson {lesson.number} has no part {name!r}. It has {', '.join(works)}."
             raise ValueError(msg)
-    return sum(max(1, round(works[name].exact)) for name in names)
+    return [max(1, round(works[name].exact)) for name in names]
 
 
 def rows(outline: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[tuple[int, str, str, str]]:
@@ -64,10 +65,9 @@ def rows(outline: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[tupl
             continue
         lesson = lessons[part["lesson"]]
         link = f"[{lesson.number}](../notebooks/{lesson.path.name})"
-        notes = [part.get("note", ""), *[""] * len(part["sections"])]
-        found += [
-            (minutes_of(lesson, [name]), link, name, note) for name, note in zip(part["sections"], notes, strict=False)
-        ]
+        names = part["sections"]
+        notes = [part.get("note", ""), *[""] * (len(names) - 1)]
+        found += zip(minutes_of(lesson, names), repeat(link), names, notes, strict=False)
     return found
 
 

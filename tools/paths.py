@@ -66,7 +66,7 @@ def _trail(name: str, chosen: Mapping[str, Any], known: Mapping[str, Lesson]) ->
             raise ValueError(msg)
         assumes |= wanted(known[number]) - seen if number not in parts else set()
         seen.add(number)
-        minutes += minutes_of(known[number], parts[number]) if number in parts else known[number].minutes
+        minutes += sum(minutes_of(known[number], parts[number])) if number in parts else known[number].minutes
     return Trail(name, numbers, tuple(sorted(assumes)), 5 * round(minutes / 5), chosen["after"], tuple(parts))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import zarr
@@ -21,17 +20,7 @@ from helpers.figures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    """Give axes of a figure that is closed afterwards."""
-    fig, ax = plt.subplots()
-    yield ax
-    plt.close(fig)
 
 
 def words(ax: Axes) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.image import AxesImage
@@ -12,17 +11,7 @@ from matplotlib.image import AxesImage
 from helpers.figures import draw_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    """Give axes of a figure that is closed afterwards."""
-    fig, ax = plt.subplots()
-    yield ax
-    plt.close(fig)
 
 
 def test_touched_chunks_are_coloured_whole_and_the_selection_on_top(ax: Axes) -> None:

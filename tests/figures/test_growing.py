@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -13,19 +12,9 @@ from helpers.figures import draw_append, draw_commits, draw_last_chunk, draw_wri
 from helpers.figures.growing import BLUE, GREEN, GREY, ORANGE, RED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
 
 KEYS = ["time/zarr.json", "rain/zarr.json", "time/c/1", "rain/c/1", "zarr.json"]
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    """Give axes of a figure that is closed afterwards."""
-    fig, ax = plt.subplots()
-    yield ax
-    plt.close(fig)
 
 
 def colours(ax: Axes) -> list[str]:

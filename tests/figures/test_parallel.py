@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dask.array as da
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import zarr
@@ -17,17 +16,7 @@ from helpers.data import air_temperature
 from helpers.figures import draw_labels, draw_pieces_over_chunks, draw_task_graph, draw_two_writers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    """Give axes of a figure that is closed afterwards."""
-    fig, ax = plt.subplots()
-    yield ax
-    plt.close(fig)
 
 
 @pytest.mark.parametrize(

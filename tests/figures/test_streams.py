@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 import zarr
 from zarr.storage import MemoryStore
 
 from helpers.figures import draw_ring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    """Give axes of a figure that is closed afterwards."""
-    fig, ax = plt.subplots()
-    yield ax
-    plt.close(fig)
 
 
 def ring_of(labels: list[int], *, newest: int) -> MemoryStore:
