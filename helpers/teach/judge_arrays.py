@@ -13,7 +13,7 @@ import zarr
 from zarr.storage import MemoryStore
 
 from helpers.counting import CountingStore
-from helpers.teach.judges import NotYetError, made
+from helpers.teach.judges import array_of, function_of, made, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 @made("demo.array", expects="a zarr.Array of the numbers 0 to 9")
 def demo_array(answer: object) -> str:
     """Judge the example in the documentation of `check`."""
-    array = _array(answer)
-    _require(np.array_equal(array[...], np.arange(10)), "The numbers are not 0 to 9. Give them as `data=`.")
+    array = array_of(answer)
+    require(np.array_equal(array[...], np.arange(10)), "The numbers are not 0 to 9. Give them as `data=`.")
     return f"It has {array.nchunks} chunks."
 
 
 @made("00.aligned", expects="a zarr.Array of shape (365, 180, 360) and float32")
 def aligned(answer: object) -> str:
     """Count which chunks blocks of 73 days share, and how large and how many the chunks are."""
-    array = _array(answer)
-    _require(array.shape == (365, 180, 360), f"Its shape is {array.shape}, and should be (365, 180, 360).")
-    _require(array.dtype == "float32", f"Its dtype is {array.dtype}, and should be float32.")
+    array = array_of(answer)
+    require(array.shape == (365, 180, 360), f"Its shape is {array.shape}, and should be (365, 180, 360).")
+    require(array.dtype == "float32", f"Its dtype is {array.dtype}, and should be float32.")
     days, *_ = array.chunks
     shared = sum(edge % days > 0 for edge in range(73, 365, 73))
-    _require(not shared, f"At {shared} of 4 borders between blocks, two writers share a chunk of {days} days.")
+    require(not shared, f"At {shared} of 4 borders between blocks, two writers share a chunk of {days} days.")
     nbytes = math.prod(array.chunks) * array.dtype.itemsize
-    _require(nbytes <= 10_000_000, f"No two writers meet, but a chunk has {nbytes:,} bytes: cut another axis too.")
-    _require(
+    require(nbytes <= 10_000_000, f"No two writers meet, but a chunk has {nbytes:,} bytes: cut another axis too.")
+    require(
         array.nchunks <= 100, f"No two writers meet, but there are {array.nchunks} chunks. At most 100 are allowed."
     )
     return f"{array.nchunks} chunks of {nbytes / 1e6:.1f} MB: {array.nchunks // 5} for each of the five writers."
@@ -92,16 +92,12 @@ def mean(answer: object) -> str:
         watched = _Watched(array)
         found = _returned(function(watched))
         where = f"For an array of shape {shape} in chunks of {chunks}"
-        _require(
+        require(
             bool(np.allclose(found, data.mean())),
             f"{where} the mean is {data.mean():.4f}, and yours is {found}. Have all chunks the same number of values?",
         )
-        _require(
-            watched.most <= math.prod(chunks), f"{where} it held {watched.most} values at once, more than a chunk."
-        )
-        _require(
-            store.reads == array.nchunks, f"{where} it read {store.reads} times; there are {array.nchunks} chunks."
-        )
+        require(watched.most <= math.prod(chunks), f"{where} it held {watched.most} values at once, more than a chunk.")
+        require(store.reads == array.nchunks, f"{where} it read {store.reads} times; there are {array.nchunks} chunks.")
     return "On four arrays each chunk was read once, and never more than one was held."
 
 
@@ -117,12 +113,10 @@ def place(answer: object) -> str:
             right = sum(at * stride for at, stride in zip(index, strides, strict=True))
             found = _returned(function(index, shape, itemsize))
             hint = f"Index {index} of shape {shape}, {itemsize} bytes each, begins at byte {right}; yours says {found}."
-            _require(found == right, hint)
+            require(found == right, hint)
             cases += 1
     found = _returned(function((10**8 - 1, 10**8 - 1), (10**8, 10**8), 4))
-    _require(
-        found == 4 * 10**16 - 4, "Small arrays are right. In one of 40 PB it fails: do not make an array, compute."
-    )
+    require(found == 4 * 10**16 - 4, "Small arrays are right. In one of 40 PB it fails: do not make an array, compute.")
     return f"{cases} small arrays, and one of 40 PB that was never made."
 
 
@@ -134,15 +128,13 @@ def blocks(answer: object) -> str:
         table = np.arange(rows * columns).reshape(rows, columns)
         found = np.asarray(_returned(function(table, size)))
         shape = (rows // size, columns // size, size, size)
-        _require(
-            found.shape == shape, f"A table of {rows} by {columns}, size {size}: shape {shape}, not {found.shape}."
-        )
+        require(found.shape == shape, f"A table of {rows} by {columns}, size {size}: shape {shape}, not {found.shape}.")
         for row, column in np.ndindex(*shape[:2]):
             wanted = table[row * size : (row + 1) * size, column * size : (column + 1) * size]
             block = found[row, column]
             hint = f"The shape is right. Block ({row}, {column}) should be {wanted.tolist()}, not {block.tolist()}."
-            _require(np.array_equal(block, wanted), hint)
-        _require(np.shares_memory(found, table), "The numbers are right, and they are a copy. Is there a view of them?")
+            require(np.array_equal(block, wanted), hint)
+        require(np.shares_memory(found, table), "The numbers are right, and they are a copy. Is there a view of them?")
     return "All blocks are where they should be, and not a byte was copied."
 
 
@@ -150,7 +142,7 @@ def blocks(answer: object) -> str:
 def decode(answer: object) -> str:
     """Let it read arrays of other shapes, types and fill values, some chunks of which were never written."""
     function = _function(answer)
-    _require("zarr" not in function.__code__.co_names, "It calls Zarr. Read `zarr.json` and the chunk yourself.")
+    require("zarr" not in function.__code__.co_names, "It calls Zarr. Read `zarr.json` and the chunk yourself.")
     read = 0
     with tempfile.TemporaryDirectory() as folder:
         for number, (shape, chunks, dtype) in enumerate(
@@ -164,7 +156,7 @@ def decode(answer: object) -> str:
                 wanted, found = float(np.asarray(array[row, column])), _returned(function(place, row, column))
                 what = "which was never written" if row >= chunks[0] else f"in chunks of {chunks}"
                 hint = f"Row {row}, column {column} of {shape} {dtype}, {what}, is {wanted:g}; yours says {found}."
-                _require(found == wanted, hint)
+                require(found == wanted, hint)
                 read += 1
     return f"{read} numbers from three folders, without Zarr."
 
@@ -177,54 +169,39 @@ def shrink(answer: object) -> str:
         array = zarr.create_array({}, data=np.arange(1, length + 1), chunks=(chunk,), fill_value=fill)
         function(array, to)
         where = f"{length} numbers in chunks of {chunk}, shrunk to {to}"
-        _require(array.shape == (to,), f"{where}: the shape is {array.shape} afterwards.")
+        require(array.shape == (to,), f"{where}: the shape is {array.shape} afterwards.")
         kept = np.asarray(array[:]).tolist()
-        _require(kept == list(range(1, to + 1)), f"{where}: {kept} is left.")
+        require(kept == list(range(1, to + 1)), f"{where}: {kept} is left.")
         array.resize((length,))
         back = np.asarray(array[to:]).tolist()
         hint = f"{where} and grown again: {back} comes back, where {fill} is the fill value."
-        _require(back == [fill] * (length - to), hint)
+        require(back == [fill] * (length - to), hint)
     return "Four arrays shrunk and grown again, and nothing came back."
 
 
 @made("02.calendar", expects="a zarr.Array of 366 days with a chunk for each month")
 def calendar(answer: object) -> str:
     """Compare the chunks with the months of a leap year, and the values with the days."""
-    array = _array(answer)
-    _require(array.shape == (366,), f"Its shape is {array.shape}. The year 2028 has 366 days.")
+    array = array_of(answer)
+    require(array.shape == (366,), f"Its shape is {array.shape}. The year 2028 has 366 days.")
     (sizes,) = array.read_chunk_sizes
     starts = np.arange("2028-01", "2029-02", dtype="M8[M]").astype("M8[D]")
     months = tuple(np.diff(starts).astype(int).tolist())
     wrong = [month for month, (size, days) in enumerate(zip(sizes, months, strict=False), 1) if size != days]
-    _require(not wrong, f"Month {next(iter(wrong), 0)} has another number of days than its chunk.")
-    _require(sizes == months, f"There are {len(sizes)} chunks, and 12 months.")
+    require(not wrong, f"Month {next(iter(wrong), 0)} has another number of days than its chunk.")
+    require(sizes == months, f"There are {len(sizes)} chunks, and 12 months.")
     bounds = pairwise(accumulate(months, initial=0))
     right = [np.array_equal(np.asarray(array[start:end]), np.arange(start, end)) for start, end in bounds]
-    _require(
+    require(
         all(right), f"The chunks are right. The values should be 0 to 365; they differ in {right.count(False)} months."
     )
     return "12 chunks, one a month, and February has 29 days."
 
 
-def _require(holds: bool, hint: str) -> None:
-    if not holds:
-        raise NotYetError(hint)
-
-
-def _array(answer: object) -> zarr.Array[Any]:
-    if not isinstance(answer, zarr.Array):
-        msg = f"Asked for is a zarr.Array; this is of type {type(answer).__name__}."
-        raise NotYetError(msg)
-    return answer
-
-
 def _function(answer: object) -> Callable[..., Any]:
-    if not callable(answer):
-        msg = f"Asked for is a function; this is of type {type(answer).__name__}. Give its name, without brackets."
-        raise NotYetError(msg)
-    return answer
+    return function_of(answer, hint="Give its name, without brackets.")
 
 
 def _returned(value: Any) -> Any:
-    _require(value is not None, "Your function returned None. Is its body written, and does it end with `return`?")
+    require(value is not None, "Your function returned None. Is its body written, and does it end with `return`?")
     return value

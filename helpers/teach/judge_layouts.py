@@ -13,7 +13,7 @@ from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
 from helpers.cost import plan_read
-from helpers.teach.judges import NotYetError, made
+from helpers.teach.judges import array_of, function_of, made, require
 from helpers.units import format_nbytes
 
 # --- lesson 03 ---
@@ -25,18 +25,18 @@ _MOST_NBYTES = 20_000_000
 @made("03.layout", expects="a zarr.Array of shape (360, 180, 360)")
 def layout(answer: object) -> str:
     """Judge an array by what a line and a plane of it would cost."""
-    array = _array(answer)
-    _unless(array.shape == _YEAR, f"The shape is to be {_YEAR}; yours is {array.shape}.")
-    _unless(array.dtype == np.dtype("f4"), f"The dtype is to be float32; yours is {array.dtype}.")
+    array = array_of(answer)
+    require(array.shape == _YEAR, f"The shape is to be {_YEAR}; yours is {array.shape}.")
+    require(array.dtype == np.dtype("f4"), f"The dtype is to be float32; yours is {array.dtype}.")
     # As if it were written in full, which takes a while for the learner.
     line, plane = (
         plan_read(_YEAR, "f4", array.chunks, read, shards=array.shards) for read in (np.s_[:, 0, 0], np.s_[0])
     )
     costs = [f"{plan.requests} requests and {format_nbytes(plan.nbytes_read)}" for plan in (line, plane)]
     said = f"A line costs {costs[0]}, a plane {costs[1]}."
-    _unless(line.requests <= 5, f"{said} For fewer requests a line, make the chunks longer in time.")
-    _unless(plane.requests <= 20, f"{said} For fewer requests a plane, make the chunks wider in space.")
-    _unless(
+    require(line.requests <= 5, f"{said} For fewer requests a line, make the chunks longer in time.")
+    require(plane.requests <= 20, f"{said} For fewer requests a plane, make the chunks wider in space.")
+    require(
         max(line.nbytes_read, plane.nbytes_read) <= _MOST_NBYTES,
         f"{said} That is too many bytes: how long must a chunk be in time for 5 requests, and no longer?",
     )
@@ -52,18 +52,18 @@ def split(answer: object) -> str:
     """Judge a function that shares out a vector among writers, none of which writes a chunk of another."""
     for length, chunk, workers in _WORK:
         case = f"With length={length}, chunk={chunk} and workers={workers}"
-        returned = _function(answer)(length, chunk, workers)
+        returned = function_of(answer)(length, chunk, workers)
         good = isinstance(returned, list) and all(type(piece) is slice for piece in returned)
-        _unless(good, f"{case} your function returned {returned!r}. Asked for is a list of slices.")
+        require(good, f"{case} your function returned {returned!r}. Asked for is a list of slices.")
         ends = [piece.indices(length) for piece in returned]
         joined = [begin for begin, _, _ in ends] + [length] == [0] + [end for _, end, _ in ends]
-        _unless(joined, f"{case} your slices do not cover 0 to {length}, each once and in order: {returned}.")
+        require(joined, f"{case} your slices do not cover 0 to {length}, each once and in order: {returned}.")
         shared = [begin for begin, _, _ in ends if begin % chunk]
-        _unless(not shared, f"{case} a piece begins at {shared[:1]}, within a chunk: two writers would share it.")
-        _unless(len(ends) <= workers, f"{case} there are {len(ends)} pieces, more than workers.")
+        require(not shared, f"{case} a piece begins at {shared[:1]}, within a chunk: two writers would share it.")
+        require(len(ends) <= workers, f"{case} there are {len(ends)} pieces, more than workers.")
         most = max(math.ceil((end - begin) / chunk) for begin, end, _ in ends)
         fair = math.ceil(math.ceil(length / chunk) / workers)
-        _unless(most <= fair, f"{case} one worker writes {most} chunks; {fair} would do if all share the work.")
+        require(most <= fair, f"{case} one worker writes {most} chunks; {fair} would do if all share the work.")
     return f"Tried with {len(_WORK)} vectors."
 
 
@@ -75,16 +75,16 @@ _METER_NBYTES = 40_000
 @made("04.meter", expects="a zarr.Array that holds the readings of the meter")
 def meter(answer: object) -> str:
     """Judge an array by whether it is exact and how many bytes are stored."""
-    array = _array(answer)
+    array = array_of(answer)
     readings = np.cumsum(np.random.default_rng(3).poisson(2, 100_000))
-    _unless(array.shape == readings.shape, f"The shape is to be {readings.shape}; yours is {array.shape}.")
-    _unless(np.array_equal(array[...], readings), "What is read are not the readings: every one has to come back.")
+    require(array.shape == readings.shape, f"The shape is to be {readings.shape}; yours is {array.shape}.")
+    require(np.array_equal(array[...], readings), "What is read are not the readings: every one has to come back.")
     said = f"{format_nbytes(array.nbytes_stored())} are stored."
     if array.nbytes_stored() > _METER_NBYTES:
         deltas = [codec for codec in array.filters if "delta" in type(codec).__name__.lower()]
-        _unless(bool(deltas), f"{said} By how much does a reading grow? There is a filter that stores that instead.")
-        _unless(array.nchunks == 1, f"{said} In one chunk, a compressor would find more to save.")
-        _unless(False, f"{said} A step is a small number in 8 bytes: most of them are 0. What puts like to like?")
+        require(bool(deltas), f"{said} By how much does a reading grow? There is a filter that stores that instead.")
+        require(array.nchunks == 1, f"{said} In one chunk, a compressor would find more to save.")
+        require(False, f"{said} A step is a small number in 8 bytes: most of them are 0. What puts like to like?")
     return said
 
 
@@ -98,13 +98,13 @@ def broken(answer: object) -> str:
         ((50,), ["c/6"]),
     ]
     for shape, damaged in plates:
-        returned = _function(answer)(_damaged_array(shape, damaged))
+        returned = function_of(answer)(_damaged_array(shape, damaged))
         case = f"In an array of shape {shape} in chunks of 8"
         good = isinstance(returned, list) and all(isinstance(key, str) for key in returned)
-        _unless(good, f"{case} your function returned {returned!r}. Asked for is a list of strings.")
+        require(good, f"{case} your function returned {returned!r}. Asked for is a list of strings.")
         missed, wrong = set(damaged) - set(returned), set(returned) - set(damaged)
-        _unless(not missed, f"{case} {len(damaged)} of the chunks had a flipped bit; you missed {len(missed)}.")
-        _unless(not wrong, f"{case} you name {min(wrong, default='')!r}, which is no key of a damaged chunk.")
+        require(not missed, f"{case} {len(damaged)} of the chunks had a flipped bit; you missed {len(missed)}.")
+        require(not wrong, f"{case} you name {min(wrong, default='')!r}, which is no key of a damaged chunk.")
     return f"Tried with {len(plates)} arrays."
 
 
@@ -119,18 +119,3 @@ def _damaged_array(shape: tuple[int, ...], keys: list[str]) -> zarr.Array[Any]:
         flipped[-6] ^= 4  # before the four bytes of the checksum
         sync(store.set(key, prototype.buffer.from_bytes(bytes(flipped))))
     return array
-
-
-def _array(answer: object) -> zarr.Array[Any]:
-    _unless(isinstance(answer, zarr.Array), f"Asked for is a zarr.Array; this is of type {type(answer).__name__}.")
-    return answer  # type: ignore[return-value] # it is one
-
-
-def _function(answer: object) -> Any:
-    _unless(callable(answer), f"Asked for is a function; this is of type {type(answer).__name__}.")
-    return answer
-
-
-def _unless(right: bool, hint: str) -> None:
-    if not right:
-        raise NotYetError(hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import zarr
@@ -12,10 +12,10 @@ from zarr.storage import MemoryStore
 
 from helpers.counting import CountingStore
 from helpers.parallel import BarrierStore
-from helpers.teach.judges import NotYetError, made
+from helpers.teach.judges import NotYetError, function_of, made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import xarray as xr
 
@@ -37,7 +37,7 @@ _LAYOUTS: list[dict[str, Any]] = [
 def share(answer: object) -> str:
     """Judge how an archive is shared out: whole, aligned, and as equal as can be."""
     for case in _ARCHIVES:
-        _judge_bands(_call(answer, *case), *case)
+        _judge_bands(function_of(answer)(*case), *case)
     return f"It holds for {len(_ARCHIVES)} archives. 3,650 days in shards of 90 are 7 slices of up to 540."
 
 
@@ -68,7 +68,7 @@ def save(answer: object) -> str:
     for length, piece, chunk, shard in _PLANS:
         x, contents = da.arange(1, length + 1, chunks=piece), MemoryStore()
         with TemporaryDirectory() as marks, dask.config.set(scheduler="threads", num_workers=2):
-            _call(answer, x, BarrierStore(contents, marks, timeout_s=0.1), chunk, shard)
+            function_of(answer)(x, BarrierStore(contents, marks, timeout_s=0.1), chunk, shard)
         _judge_stored(contents, length, chunk, shard)
     return f"Nothing was lost from {len(_PLANS)} arrays, on an unlucky store."
 
@@ -95,7 +95,7 @@ def pieces(answer: object) -> str:
         numbers = np.arange(1, np.prod(layout["shape"]) + 1).reshape(layout["shape"])
         encoding = {name: layout[name] for name in layout if name != "shape"}
         xr.Dataset({"x": (names, numbers)}).to_zarr(store, encoding={"x": encoding}, consolidated=False)
-        chosen = _call(answer, xr.open_zarr(store, consolidated=False)["x"])
+        chosen = function_of(answer)(xr.open_zarr(store, consolidated=False)["x"])
         if not isinstance(chosen, dict) or set(chosen) != set(names):
             _hint(f"Asked for is a dict with a number for each of the dimensions {names}; it returned {chosen!r:.60}.")
         _judge_requests(store, chosen, layout)
@@ -149,12 +149,6 @@ def _round_trip(ds: xr.Dataset, encoding: Mapping[str, Any]) -> np.ndarray[Any, 
         ds.to_zarr(store, encoding={"road": dict(encoding)}, consolidated=False)
     back: np.ndarray[Any, Any] = xr.open_zarr(store, consolidated=False, chunks=None)["road"].to_numpy()
     return back
-
-
-def _call(answer: object, *arguments: object) -> Any:
-    if not callable(answer):
-        _hint(f"Asked for is a function; this is of type {type(answer).__name__}.")
-    return cast("Callable[..., Any]", answer)(*arguments)
 
 
 def _hint(text: str) -> NoReturn:

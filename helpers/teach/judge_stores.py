@@ -25,7 +25,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, MemoryStore, ObjectStore, WrapperStore
 
 from helpers.counting import CountingStore
-from helpers.teach.judges import NotYetError, made
+from helpers.teach.judges import NotYetError, function_of, made
 from helpers.teach.suite import run_suite
 
 if TYPE_CHECKING:
@@ -37,12 +37,10 @@ if TYPE_CHECKING:
 
 def _called(answer: object, *arguments: object) -> Any:
     """Call what the learner made, without zarr's warnings that consolidated metadata is not specified."""
-    if not callable(answer):
-        msg = f"Asked for is a function; this is of type {type(answer).__name__}."
-        raise NotYetError(msg)
+    function = function_of(answer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)
-        return answer(*arguments)
+        return function(*arguments)
 
 
 # --- lesson 05 ---

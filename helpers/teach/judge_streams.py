@@ -20,11 +20,11 @@ from zarr.storage import MemoryStore
 
 from helpers.redis import RedisKeys, RedisStore
 from helpers.servers import redis_server
-from helpers.teach.judges import NotYetError, made
+from helpers.teach.judges import NotYetError, function_of, made
 from helpers.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from zarr.abc.store import Store
 
@@ -209,17 +209,10 @@ def _steps(first: int, last: int, value: float = 1.0) -> xr.Dataset:
     return xr.Dataset({"rain": ("time", np.full(last - first, value))}, {"time": time})
 
 
-def _function(answer: object) -> Callable[..., Any]:
-    if not callable(answer):
-        msg = f"Asked for is a function; this is of type {type(answer).__name__}."
-        raise NotYetError(msg)
-    return answer
-
-
 @made("12.twice", expects="a function that takes a dataset and a store, and appends what is not there")
 def twice(answer: object) -> str:
     """Judge a function by the archive after five calls: new steps, the same again, half new, none, new ones again."""
-    add, store = _function(answer), MemoryStore()
+    add, store = function_of(answer), MemoryStore()
     _steps(0, 4).to_zarr(store, encoding=_HOURS)
     calls = [
         (4, 8, 8, "Four new steps were to be added."),
@@ -251,7 +244,7 @@ def twice(answer: object) -> str:
 @made("12.place", expects="a function that takes labels and known labels, and returns positions")
 def place(answer: object) -> str:
     """Judge a function by the positions of labels that are there, that follow, and that come too early."""
-    places = _function(answer)
+    places = function_of(answer)
     known = np.array([3, 1031, 7200], "M8[s]")
     cases = [
         ([3, 7200], [0, 2], "Both labels are there."),
@@ -285,7 +278,7 @@ def share(answer: object) -> str:
     """Judge a function by whether steps are shared out once, evenly, and along chunks."""
     cases = [(36, 3, 4), (40, 7, 3), (5, 10, 4), (100, 10, 3)]
     for steps, chunk, writers in cases:
-        shares = _function(answer)(steps, chunk, writers)
+        shares = function_of(answer)(steps, chunk, writers)
         case = f"{steps} steps in chunks of {chunk} for {writers} writers:"
         if shares is None:
             msg = "It returned None. Which steps does each writer get?"
@@ -322,7 +315,7 @@ def discard(answer: object) -> str:
         def add(paths: Sequence[Path]) -> None:
             added.extend(Path(path).read_text() for path in paths)
 
-        _function(answer)(names, fetch, add, batch)
+        function_of(answer)(names, fetch, add, batch)
         left = len(list(Path(folder).iterdir()))
     if not added:
         msg = "Nothing was appended. Call `add` with the paths of each batch."

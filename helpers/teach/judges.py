@@ -10,12 +10,14 @@ import ctypes
 import importlib
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LESSONS", "NotYetError", "judges_of", "made", "makes", "verdict"]
+    import zarr
+
+__all__ = ["LESSONS", "NotYetError", "array_of", "function_of", "judges_of", "made", "makes", "require", "verdict"]
 
 # Which module judges a lesson: only that one is imported.
 LESSONS = {
@@ -75,6 +77,30 @@ def made(
         return examine
 
     return register
+
+
+def require(holds: bool, hint: str) -> None:
+    """Raise `NotYetError` with a hint unless something holds."""
+    if not holds:
+        raise NotYetError(hint)
+
+
+def array_of(answer: object) -> zarr.Array[Any]:
+    """Return an answer that is a Zarr array; raise `NotYetError` when it is something else."""
+    import zarr
+
+    if not isinstance(answer, zarr.Array):
+        msg = f"Asked for is a zarr.Array; this is of type {type(answer).__name__}."
+        raise NotYetError(msg)
+    return answer
+
+
+def function_of(answer: object, *, hint: str = "") -> Callable[..., Any]:
+    """Return an answer that can be called; raise `NotYetError`, with `hint` as its last words, when it cannot."""
+    if not callable(answer):
+        msg = f"Asked for is a function; this is of type {type(answer).__name__}. {hint}".strip()
+        raise NotYetError(msg)
+    return answer
 
 
 def judges_of(lesson: str) -> dict[str, Judge]:
