@@ -1,4 +1,4 @@
-"""The slides of the talk in a real browser: each fits the screen, and the page asks for nothing."""
+"""The slides of every lesson in a real browser: each fits the screen, and the page asks for nothing."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import pytest
 
 from tests.browser.conftest import CHROMIUM_OPTIONS, chromium
 from tests.browser.labs import NOTHING_ELSE
-from tools.lessons import NOTEBOOKS, read_lesson
+from tools.lessons import read_lessons
 from tools.slides import HEIGHT, REVEAL, WIDTH, read_columns, write_slides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
+
+    from tools.lessons import Lesson
 
 pytest.importorskip("playwright", reason="`make browser` installs what these tests need")
 pytestmark = pytest.mark.skipif(not REVEAL.exists(), reason="no reveal.js: `make javascript` installs it, with npm")
 
-TALK = NOTEBOOKS / "00_see_why_zarr.ipynb"
+LESSONS = read_lessons()
 #: How far what is on a slide reaches, in pixels of the screen, and which lines of code are cut or wrapped.
 EXTENT = """() => {
     const slide = Reveal.getCurrentSlide();
@@ -40,49 +42,67 @@ EXTENT = """() => {
 
 
 @pytest.fixture(scope="module")
-def asked() -> list[str]:
-    """Give the list of the addresses that the page asks for."""
+def browser() -> Iterator[Browser]:
+    """Start a browser for which no name has an address."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = [*CHROMIUM_OPTIONS, f"--host-resolver-rules={NOTHING_ELSE}"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=[lesson.number for lesson in LESSONS])
+def lesson(request: pytest.FixtureRequest) -> Lesson:
+    """Give one lesson after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def asked(lesson: Lesson) -> list[str]:  # noqa: ARG001 - a new list for each lesson
+    """Give the list of the addresses that the page of `lesson` asks for."""
     return []
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[Page]:
-    """Show new slides on a screen of 1280 x 720, in a browser for which no name has an address."""
-    from playwright.sync_api import sync_playwright
+def page(
+    tmp_path_factory: pytest.TempPathFactory, browser: Browser, lesson: Lesson, asked: list[str]
+) -> Iterator[Page]:
+    """Show new slides on a screen of 1280 x 720."""
+    written = write_slides(lesson.path, tmp_path_factory.mktemp("slides"))
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(f"error: {error}"))
+    page.on("console", lambda message: asked.append(f"{message.type}: {message.text}"))
+    page.goto(written.as_uri())
+    page.wait_for_function("() => window.Reveal?.isReady()")
+    yield page
+    page.close()
 
-    written = write_slides(TALK, tmp_path_factory.mktemp("slides"))
-    with sync_playwright() as playwright:
-        options = [*CHROMIUM_OPTIONS, f"--host-resolver-rules={NOTHING_ELSE}"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: asked.append(f"error: {error}"))
-        page.on("console", lambda message: asked.append(f"{message.type}: {message.text}"))
-        page.goto(written.as_uri())
-        page.wait_for_function("() => window.Reveal?.isReady()")
-        yield page
-        browser.close()
+
+def fits(extent: dict[str, float]) -> bool:
+    """Say whether a slide lies within the screen, and its pictures are there, with words."""
+    reaches = max(extent["width"], extent["right"]) <= WIDTH and max(extent["height"], extent["bottom"]) <= HEIGHT
+    return reaches and min(extent["left"], extent["top"]) >= 0 and extent["broken"] == 0
 
 
 @pytest.mark.timeout(120)
-def test_each_slide_fits_the_screen(page: Page) -> None:
+def test_each_slide_fits_the_screen(page: Page, lesson: Lesson) -> None:
     """Nothing reaches over an edge of 1280 x 720, no picture is broken or without words, and all slides are there."""
     total = page.evaluate("() => Reveal.getTotalSlides()")
-    assert total == sum(map(len, read_columns(read_lesson(TALK).notebook)))
+    assert total == sum(map(len, read_columns(lesson.notebook)))
     folder = os.environ.get("SCREENSHOTS")
-    seen = set()
-    for number in range(total):
+    seen, too_full = set(), {}
+    for number in range(1, total + 1):
         extent = page.evaluate(EXTENT)
-        assert extent["height"] <= HEIGHT, extent
-        assert extent["width"] <= WIDTH, extent
-        assert min(extent["left"], extent["top"]) >= 0, extent
-        assert extent["right"] <= WIDTH, extent
-        assert extent["bottom"] <= HEIGHT, extent
-        assert extent["broken"] == 0, extent
+        if not fits(extent):
+            too_full[number] = extent
         if folder:
-            page.screenshot(path=Path(folder) / f"slide-{number + 1:02}.png")
+            page.screenshot(path=Path(folder) / f"slide-{lesson.number}-{number:02}.png")
         seen.add(str(page.evaluate("() => JSON.stringify(Reveal.getIndices())")))
         page.keyboard.press("Space")
+    assert not too_full
     assert len(seen) == total
 
 
@@ -97,6 +117,4 @@ def test_the_page_asks_for_itself_and_nothing_else(page: Page, asked: list[str])
 def test_a_slide_that_is_too_full_is_noticed(page: Page) -> None:
     """The measure of the first test is one: it sees a slide that does not fit."""
     page.evaluate("() => { Reveal.slide(0); Reveal.getCurrentSlide().innerHTML += '<p>line</p>'.repeat(40) }")
-    extent = page.evaluate(EXTENT)
-    assert extent["height"] > HEIGHT
-    assert extent["bottom"] > HEIGHT
+    assert not fits(page.evaluate(EXTENT))
