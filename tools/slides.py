@@ -1,10 +1,16 @@
-"""Makes slides of a lesson from the cells of its notebook: `python -m tools.slides [NB ...]`.
+"""Makes slides of the lessons from the cells of their notebooks: `python -m tools.slides [NB ...]`.
 
 Each lesson becomes one HTML file in ``build/slides/`` with everything in it: reveal.js, the pictures, the style. It
-asks for nothing elsewhere, so it opens offline, from a stick or as an attachment. Which cell is on which slide is said
-by the metadata ``slideshow.slide_type``, as JupyterLab sets it: ``slide`` and ``subslide`` begin one (the arrow keys
-go right or down), ``fragment`` appears at a key press, ``skip`` and ``notes`` are left out, and every other cell goes
-on with the slide before it. Nothing is split: `tests/browser/test_slides.py` fails when a slide is too full.
+asks for nothing elsewhere, so it opens offline, from a stick or as an attachment. Without a number all lessons are
+made, and ``index.html``, which lists them. Which cell is on which slide is said by the metadata
+``slideshow.slide_type``, as JupyterLab sets it: ``slide`` and ``subslide`` begin one (the arrow keys go right or
+down), ``fragment`` appears at a key press, ``skip`` is left out, and every other cell goes on with the slide before
+it. A code cell with the tag ``slide-output-only`` shows what it drew or printed, without its code. Nothing is split:
+`tests/browser/test_slides.py` fails when a slide is too full.
+
+The key S opens the speaker's window. The notes of a slide are the cells of the type ``notes`` that follow it and the
+lesson's own prose that follows it and is on no slide, up to the next one: a sentence that ends in a colon with the
+code of three lines or fewer that it leads up to. The exercises at the end of a lesson are no notes.
 """
 
 from __future__ import annotations
@@ -36,7 +42,7 @@ SLIDES = ROOT / "build" / "slides"
 WIDTH, HEIGHT = 1280, 720
 KINDS = ("", "-", "slide", "subslide", "fragment", "skip", "notes")
 REVEAL_MISSING = "Slides need reveal.js, which comes from npm: install Node.js 20 or later, then run `make javascript`."
-THE_TALK = "00"
+OUTPUT_ONLY = "slide-output-only"
 
 # Dark on white, at least 4.5 : 1, and sizes in pixels of a page of 1280 x 720.
 STYLE = """
@@ -155,6 +161,11 @@ def slide_type(cell: NotebookNode) -> str:
     return kind
 
 
+def tags_of(cell: NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return list(cell.metadata.get("tags", []))
+
+
 def write_slides(path: Path, folder: Path = SLIDES) -> Path:
     """Write the slides of the notebook at `path`, and return where."""
     page = slides_page(read_lesson(path))
@@ -166,7 +177,7 @@ def write_slides(path: Path, folder: Path = SLIDES) -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the slides of the notebooks named, by path or by number, or of the talk."""
-    for name in arguments or [THE_TALK]:
+    for name in arguments or ["00"]:
         for path in find(name):
             try:
                 written = write_slides(path)
@@ -195,8 +206,8 @@ def _cell(cell: NotebookNode, told: Mapping[str, str]) -> str:
         # What lies beside the notebook does not lie beside the slides.
         shown = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"\1", str(markdown2html(cell.source)))
     else:
-        outputs = "".join(_outputs(cell.outputs, told.get(cell.id, "")))
-        shown = str(highlight(cell.source, PythonLexer(), HtmlFormatter())) + outputs
+        code = "" if OUTPUT_ONLY in tags_of(cell) else str(highlight(cell.source, PythonLexer(), HtmlFormatter()))
+        shown = code + "".join(_outputs(cell.outputs, told.get(cell.id, "")))
     return f'<div class="fragment">{shown}</div>' if slide_type(cell) == "fragment" else shown
 
 
