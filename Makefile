@@ -94,7 +94,7 @@ browser: $(DEV_READY)  ## run lessons in a real browser (needs chromium)
 lock: $(DEV_READY)  ## renew the locks and what is made from it
 	$(PY) -m tools.locks
 
-slides: $(READY)  ## make slides of the talk, build/slides/00_see_why_zarr.html (needs Node.js 20 or later, for npm)
+slides: $(READY)  ## make slides of every lesson, build/slides/index.html (NB=03 for one; needs Node.js 20 or later, for npm)
 	@command -v npm >/dev/null 2>&1 && $(MAKE) --no-print-directory javascript; $(PY) -m tools.slides $(NB)
 
 readme: $(READY)  ## renew what is made from the lessons: tables and links of README.md, outlines, CITATION.cff

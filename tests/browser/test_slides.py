@@ -1,4 +1,4 @@
-"""The slides of every lesson in a real browser: each fits the screen, and the page asks for nothing."""
+"""The slides of every lesson in a real browser: each fits the screen, notes are the speaker's, nothing is asked for."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ EXTENT = """() => {
         bottom: Math.max(...boxes.map(box => box.bottom)),
         broken: [...slide.querySelectorAll("img")].filter(each => !each.naturalWidth || !each.alt).length,
     };
+}"""
+#: Whether the speaker's window says these words.
+SAYS = """wanted => {
+    const said = document.querySelector(".speaker-controls-notes .value").textContent;
+    return said.split(/\\s+/).join(" ").trim() === wanted;
 }"""
 
 
@@ -111,6 +116,39 @@ def test_the_page_asks_for_itself_and_nothing_else(page: Page, asked: list[str])
     """One request, for the file; the rest is in it. And no error or warning anywhere."""
     page.evaluate("() => Reveal.slide(0)")
     assert [each for each in asked if not each.startswith("data:")] == [page.url.partition("#")[0]]
+
+
+@pytest.mark.timeout(120)
+def test_notes_are_there_and_hidden(page: Page) -> None:
+    """The room sees none of them: no box, and not a word in the text that is shown."""
+    seen = page.evaluate("""() => [...document.querySelectorAll(".slides aside.notes")].map(note => {
+        Reveal.slide(...Object.values(Reveal.getIndices(note.closest("section"))));
+        return { shown: note.checkVisibility(), boxes: note.getClientRects().length, words: note.textContent.trim() };
+    })""")
+    assert len(seen) >= 3
+    assert all(each["words"] for each in seen)
+    assert not [each for each in seen if each["shown"] or each["boxes"]]
+
+
+@pytest.mark.timeout(120)
+def test_the_speaker_reads_the_notes_of_the_slide(page: Page, asked: list[str]) -> None:
+    """The key S opens a window with the notes and the next slide; it follows, and asks for the same file only."""
+    page.evaluate("() => Reveal.slide(0)")
+    with page.expect_popup() as popup:
+        page.keyboard.press("s")
+    speaker = popup.value
+    speaker.on("request", lambda request: asked.append(request.url))
+    while not page.evaluate("() => Reveal.getCurrentSlide().querySelector('aside.notes')"):
+        page.evaluate("() => Reveal.next()")
+    wanted = " ".join(page.evaluate("() => Reveal.getCurrentSlide().querySelector('aside.notes').textContent").split())
+    speaker.wait_for_function(SAYS, arg=wanted)
+    assert speaker.locator(".speaker-controls-notes").is_visible()
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        speaker.screenshot(path=Path(folder) / f"speaker-{page.title()[:20]}.png")
+    speaker.close()
+    file = page.url.partition("#")[0]
+    assert {each.partition("#")[0].partition("?")[0] for each in asked if not each.startswith("data:")} == {file}
 
 
 @pytest.mark.timeout(120)
