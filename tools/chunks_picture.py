@@ -115,7 +115,7 @@ def _draw_reader(ax: Axes, reading: Reading) -> None:
     ax.set(xlim=(0, COLUMNS), ylim=(ROWS, 0))
     part = reading.day[TOP:BOTTOM, LEFT:RIGHT]
     high, wide = part.shape
-    limits = reading.day.min(), reading.day.max()
+    limits = float(reading.day.min()), float(reading.day.max())
     ax.imshow(part, cmap="cividis", vmin=limits[0], vmax=limits[1], extent=(0, 2.4 * wide, 0.5 + 2.4 * high, 0.5))
     ax.add_patch(Rectangle((0, 0.5), 2.4 * wide, 2.4 * high, facecolor="none", edgecolor=FETCHED, linewidth=3))
     told = f"{reading.requests} of {ROWS // HIGH * COLUMNS // WIDE} objects,"
