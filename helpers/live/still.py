@@ -114,7 +114,8 @@ def _color(element: hv.Element) -> str | None:
 def _scale(element: hv.Element) -> dict[str, Any]:
     """Return the colour map of an element, and its limits."""
     options = _options(element, "plot")
-    low, high = options.get("clim", (None, None))
+    # hvPlot gives its `clim` to the dimension, not to the plot.
+    low, high = options.get("clim", element.vdims[0].range if isinstance(element, hv.Image) else (None, None))
     norm = (LogNorm if options.get("cnorm") == "log" else Normalize)(low, high)
     cmap = _options(element, "style").get("cmap")
     return {"cmap": cmap if cmap in mpl.colormaps else "cividis", "norm": norm}

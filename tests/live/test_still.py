@@ -72,6 +72,13 @@ def test_cells_stand_as_the_page_has_them() -> None:
     assert (ax.get_aspect(), list(ax.get_xticks())) == (1, [])
 
 
+def test_limits_of_colours_may_come_from_the_dimension() -> None:
+    """As `clim` of hvPlot does."""
+    image = hv.Image(np.eye(3)).redim.range(z=(-5, 5)).opts(colorbar=True)
+    (drawn,) = draw(image, height=3).axes[0].images
+    assert drawn.get_clim() == (-5, 5)
+
+
 def test_counts_have_a_logarithmic_bar() -> None:
     """With the name of what is counted."""
     image = hv.Image(np.array([[1.0, 1000.0], [10.0, 10.0]]), vdims="Count").opts(cnorm="log", colorbar=True)
