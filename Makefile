@@ -156,6 +156,7 @@ $(READY): requirements.lock pyproject.toml
 	$(call install,--require-hashes -r requirements.lock)
 	$(call install,--no-deps --no-build-isolation --editable .)
 	@$(PY) -m jupyter labextension disable "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1 || true
+	@$(PY) -c "import matplotlib.font_manager" 2>/dev/null  # the first figure need not wait for the fonts, nor say so
 	@$(PY) -c "import pathlib; pathlib.Path('$(READY)').touch()"
 
 $(DEV_READY): $(READY) requirements-dev.lock
