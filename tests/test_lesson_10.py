@@ -45,13 +45,6 @@ def publish_all(store: RedisStore, frames: list[Any]) -> None:
         publish(store, n, frame)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """One server for all tests here."""
-    with real_redis() as running:
-        yield running
-
-
 @pytest.fixture
 def ring(server: RedisServer) -> Iterator[RedisStore]:
     """A ring of six slots, begun by hand, through which ten frames went."""

@@ -12,7 +12,6 @@ import pickle
 import signal
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import dask
@@ -21,7 +20,6 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from dask.distributed import Client, LocalCluster
 from dask.tokenize import tokenize
 
 from helpers.redis import RedisKeys, RedisStore
@@ -38,7 +36,7 @@ from tests.stream_frames import SHAPE, faults, frame_of, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from concurrent.futures import ProcessPoolExecutor
 
     from helpers.servers import RedisServer
 
@@ -62,14 +60,9 @@ def reader(store: RedisStore, writer: FrameWriter) -> FrameReader:
     return FrameReader(store)
 
 
-def test_it_says_what_the_ring_is(reader: FrameReader) -> None:
-    """Shape, dtype and slots."""
-    assert (reader.shape, reader.dtype, reader.slots) == (SHAPE, np.dtype("uint8"), SLOTS)
-    assert repr(reader) == "<FrameReader: 5 slots for frames of 64 x 96 uint8>"
-
-
 def test_the_newest_frame_is_labelled(reader: FrameReader) -> None:
     """Its coordinate is its step; it can be written to."""
+    assert repr(reader) == "<FrameReader: 5 slots for frames of 64 x 96 uint8>"
     frame = reader.latest()
     assert (frame.dims, frame.shape, frame.dtype, frame.name) == (("y", "x"), SHAPE, np.dtype("uint8"), "frames")
     assert (int(frame.time), frame.time.dtype, frame.time.dims) == (7, np.dtype("int64"), ())
@@ -105,52 +98,18 @@ def test_a_window_has_a_whole_number_of_frames(reader: FrameReader, n: Any) -> N
         reader.window(n)
 
 
-def test_a_window_is_analysed_as_any_array(reader: FrameReader) -> None:
-    """By xarray, on Dask, without a warning."""
-    window = reader.window()
-    frames = np.stack([frame_of(step) for step in range(3, 8)]).astype("int64")
-    assert window.sum(("y", "x")).values.tolist() == frames.sum((1, 2)).tolist()
-    assert int(window.sel(time=5).sum()) == frames[2].sum()
-    np.testing.assert_allclose(window.mean("time"), frames.mean(0))
-    changes = window.astype("int64").diff("time").sum(("y", "x"))
-    assert changes.values.tolist() == np.diff(frames, axis=0).sum((1, 2)).tolist()
-    assert window.rolling(time=2).mean().isel(time=-1).shape == SHAPE
-
-
-def test_without_a_ring_there_is_no_reader(store: RedisStore) -> None:
-    """The error says how to start one."""
+def test_without_a_ring_or_a_frame_it_says_what_to_do(store: RedisStore) -> None:
+    """How to start a ring, and how to wait for a frame."""
     with pytest.raises(FileNotFoundError, match=r"holds no ring of frames. FrameWriter\(store, shape\) starts one"):
         FrameReader(store)
     zarr.create_group(store, attributes={"title": "something else"})
     with pytest.raises(FileNotFoundError, match="holds something else than a ring of frames"):
         FrameReader(store)
-
-
-def test_without_a_frame_there_is_no_newest(store: RedisStore) -> None:
-    """The error says how to wait for one."""
+    store.keys.remove()
     FrameWriter(store, SHAPE, slots=SLOTS).close()
     with pytest.raises(LookupError, match=r"there is no frame in .* yet: follow\(\) waits for the first"):
         FrameReader(store).latest()
-
-
-def test_windows_outlive_their_reader(store: RedisStore, reader: FrameReader) -> None:
-    """Closing it ends what it waits for, no more; and the store stays open."""
-    with FrameReader(store.with_read_only(read_only=True)) as other:
-        window = other.window(2)
-    assert not any(+faults(frame) for frame in window.load())
-    assert not +faults(reader.latest())
-
-
-def test_zarr_reads_what_is_published(store: RedisStore, reader: FrameReader) -> None:
-    """Without any of this: frames, their steps, and the newest one."""
-    assert reader.slots == SLOTS
-    group = zarr.open_group(store, mode="r")
-    assert sorted(name for name, _ in group.members()) == ["frames", "newest", "time"]
-    assert group.attrs["title"] == "Ring of frames"
-    steps = np.asarray(group["time"][:])  # type: ignore[index]
-    assert (steps.tolist(), int(np.asarray(group["newest"][()]))) == ([5, 6, 7, 3, 4], 7)  # type: ignore[index]
-    for slot, step in enumerate(steps):
-        np.testing.assert_array_equal(np.asarray(group["frames"][slot]), frame_of(int(step)))  # type: ignore[index]
+    assert list(FrameReader(store).follow()) == []
 
 
 def test_xarray_reads_what_is_published(store: RedisStore, reader: FrameReader) -> None:
@@ -175,21 +134,15 @@ def cost(store: RedisStore, call: Callable[[], object]) -> tuple[dict[str, int],
     return {name: each["calls"] for name, each in commands.items() if name not in overhead}, sent
 
 
-def read_newest(reader: FrameReader) -> None:
-    """Read the newest frame twenty times."""
-    for _ in range(20):
-        reader.latest()
-
-
 def test_the_newest_frame_costs_the_same_however_many_there_are(store: RedisStore) -> None:
-    """The same commands and bytes, whether the ring holds ten frames or a thousand."""
+    """The same commands and bytes, whether the ring holds ten frames or hundreds."""
     costs = []
-    for slots in (10, 1000):
+    for slots in (10, 400):
         store.keys.client.flushall()
         with FrameWriter(store, SHAPE, slots=slots) as writer, FrameReader(store) as reader:
             publish(writer, slots)
             reader.latest()
-            costs.append(cost(store, partial(read_newest, reader)))
+            costs.append(cost(store, lambda reader=reader: [reader.latest() for _ in range(20)]))  # type: ignore[misc]
     (few, few_bytes), (many, many_bytes) = costs
     assert few == many
     assert few == {"cmdstat_get": 20, "cmdstat_mget": 20}
@@ -209,13 +162,13 @@ def test_a_window_reads_nothing_until_it_is_computed(store: RedisStore, writer: 
 
 
 def test_a_window_stays_as_it_was(store: RedisStore, writer: FrameWriter) -> None:
-    """Whatever the writer does after."""
-    with FrameReader(store) as reader:
+    """Whatever the writer does after, and though its reader, which can be one that only reads, is closed."""
+    with FrameReader(store.with_read_only(read_only=True)) as reader:
         windows = [reader.window(), reader.window(2)]
         publish(writer, 3 * SLOTS)
-        assert [window.time.values.tolist() for window in windows] == [[3, 4, 5, 6, 7], [6, 7]]
-        for window in windows:
-            assert not any(+faults(frame) for frame in window.load())
+    assert [window.time.values.tolist() for window in windows] == [[3, 4, 5, 6, 7], [6, 7]]
+    for window in windows:
+        assert not any(+faults(frame) for frame in window.load())
 
 
 def test_a_copy_goes_with_its_window(store: RedisStore, writer: FrameWriter) -> None:
@@ -486,38 +439,34 @@ def test_a_forked_child_leaves_the_copies(copies: Window) -> None:
 
 
 def test_the_stand_in_streams() -> None:
-    """It has no INFO and no limit."""
+    """It has no INFO and no limit: frames, windows, takeover and recovery are the same."""
     with fake_redis_server() as port, RedisStore(f"redis://127.0.0.1:{port}") as store:
         with FrameWriter(store, SHAPE, slots=SLOTS) as writer, FrameReader(store) as reader:
             publish(writer, 8)
             window = reader.window()
-            assert not +faults(reader.latest())
+            store.keys.client.flushdb()
             publish(writer, 3)
-            np.testing.assert_array_equal(window, STACK)
-        assert [int(frame.time) for frame in FrameReader(store).follow()] == [10]
+            assert not +faults(reader.latest())
+            assert reader.window().time.values[-2:].tolist() == [9, 10]
+            with pytest.raises(RuntimeError, match="gone"):
+                window.load()
+            window = reader.window(2)
+            with FrameWriter(store, SHAPE, slots=SLOTS) as second:
+                publish(second, 7)
+                with pytest.raises(RuntimeError, match="another writer has taken over"):
+                    publish(writer, 1)
+            np.testing.assert_array_equal(window, [frame_of(9), frame_of(10)])
+        assert [int(frame.time) for frame in FrameReader(store).follow()] == [17]
 
 
-def test_processes_compute_the_same(reader: FrameReader) -> None:
-    """With Dask's own scheduler for processes."""
+def test_processes_compute_the_same(reader: FrameReader, other_processes: ProcessPoolExecutor) -> None:
+    """They get the address of Redis and read there; what is computed from a window keeps it meanwhile."""
     window = reader.window().chunk(time=2)
-    with dask.config.set({"multiprocessing.context": "spawn"}):
-        found = window.data.compute(scheduler="processes", num_workers=1)
-    np.testing.assert_array_equal(found, STACK)
-
-
-def test_a_cluster_computes_the_same(reader: FrameReader, tmp_path: Path) -> None:
-    """In worker processes, which get the address of Redis and read there."""
-    window = reader.window().chunk(time=2)
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
-    with (
-        dask.config.set({"temporary-directory": str(tmp_path)}),
-        LocalCluster(processes=True, **options) as cluster,  # type: ignore[no-untyped-call]
-        Client(cluster) as client,  # type: ignore[no-untyped-call]
-    ):
-        population = client.compute(window.sum(("y", "x")))
+    population = window.sum(("y", "x"))
+    with dask.config.set(pool=other_processes, scheduler="processes"):
         np.testing.assert_array_equal(window.data.compute(), STACK)
         del window
-        assert population.result().values.tolist() == STACK.sum(axis=(1, 2)).tolist()
+        assert population.values.tolist() == STACK.sum(axis=(1, 2)).tolist()
 
 
 # --- notifications ---
@@ -562,48 +511,12 @@ def test_many_messages_are_one_piece_of_news(
     assert listening.wait(0) is None
 
 
-def test_no_news_takes_the_time_that_it_is_given(listening: Notifications) -> None:
-    """Without asking the server meanwhile."""
-    began = time.monotonic()
-    assert listening.wait(0.2) is None
-    assert 0.15 < time.monotonic() - began < 5
-
-
-def test_a_subscription_is_ended(server: RedisServer, keys: RedisKeys) -> None:
-    """Its connection goes; to wait again begins anew."""
-    keys.close()
-    before = len(clients(server))
-    listening = Notifications(keys)
-    listening.close()
-    assert listening.wait(5) == Notification(None)
-    assert len(clients(server)) == before + 1
-    listening.close()
-    listening.close()
-    wait_for(lambda: len(clients(server)) == before)
-    assert listening.wait(5) == Notification(None)
-    listening.close()
-
-
 def test_a_broken_subscription_begins_anew_which_is_news(keys: RedisKeys, listening: Notifications) -> None:
     """Frames may have passed by."""
     keys.client.client_kill_filter(_type="pubsub")
     assert listening.wait(5) == Notification(None)
     keys.client.publish(channel(keys), b"7")
     assert listening.wait(5) == Notification(7)
-
-
-def test_without_a_server_it_raises_until_there_is_one() -> None:
-    """A clear error; then it is news that there is one again."""
-    port = free_port()
-    with real_redis(port=port) as server:
-        listening = Notifications(RedisKeys(server.url))
-        assert listening.wait(5) == Notification(None)
-    for _ in range(2):
-        with pytest.raises(ConnectionError, match=r"No Redis at .* answers"):
-            listening.wait(0.1)
-    with real_redis(port=port):
-        assert listening.wait(5) == Notification(None)
-        listening.close()
 
 
 # --- following ---
@@ -648,31 +561,27 @@ def follower(ring: FakeRing, *, timeout_s: float = 5) -> Follower:
     return made
 
 
-def poll_without_end(following: Follower) -> None:
-    """Poll until something is raised."""
-    while True:
-        following.poll(0.05)
-
-
-def test_it_begins_with_the_newest() -> None:
-    """And has skipped nothing."""
-    assert follower(FakeRing(Notification(None), newest=7)).poll(1) == Shown(7, b"", 0)
-
-
-def test_what_goes_by_is_counted() -> None:
-    """Between the frame before and this one."""
+@pytest.mark.parametrize(
+    ("turns", "shown"),
+    [
+        ([(12, Notification(12))], [Shown(12, b"", 4)]),  # what goes by is counted
+        ([(7, Notification(7)), (7, Notification(None))], [None, None]),  # the same frame is shown once
+        ([(3, Notification(3))], [Shown(3, b"", 3)]),  # a stream that began anew has lower numbers
+        ([(8, Notification(8, ended=True)), (8, None)], [Shown(8, b""), None]),  # the last one comes before the end
+    ],
+)
+def test_each_frame_is_shown_once_with_what_went_by(
+    turns: list[tuple[int, Notification | None]], shown: list[Shown | None]
+) -> None:
+    """After the newest one at the beginning, which has skipped nothing."""
     ring = FakeRing(Notification(None), newest=7)
     following = follower(ring)
-    following.poll(1)
-    ring.newest, ring.coming = 12, [Notification(12)]
-    assert following.poll(1) == Shown(12, b"", 4)
-
-
-def test_the_same_frame_is_shown_once() -> None:
-    """However often it is news."""
-    ring = FakeRing(Notification(None), Notification(7), Notification(None), newest=7)
-    following = follower(ring)
-    assert [following.poll(1) for _ in range(3)] == [Shown(7, b""), None, None]
+    assert following.poll(1) == Shown(7, b"", 0)
+    for (newest, coming), expected in zip(turns, shown, strict=True):
+        ring.newest, ring.coming = newest, [coming]
+        assert not following.ended
+        assert following.poll(0.01) == expected
+    assert following.ended == (turns[-1][1] is None)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 4, 5, 100])
@@ -688,49 +597,6 @@ def test_news_that_is_old_shows_no_older_frame(slots: int) -> None:
             shown.append(each)
     assert [each.step for each in shown] == sorted({each.step for each in shown})
     assert sum(1 + each.skipped for each in shown) == shown[-1].step
-
-
-def test_a_stream_that_began_anew_is_followed() -> None:
-    """Its numbers are lower."""
-    ring = FakeRing(Notification(None), newest=812)
-    following = follower(ring)
-    following.poll(1)
-    ring.newest, ring.coming = 3, [Notification(3)]
-    assert following.poll(1) == Shown(3, b"", 3)
-
-
-def test_the_last_frame_is_shown_before_the_end() -> None:
-    """Both can be in the same news."""
-    ring = FakeRing(Notification(None), Notification(8, ended=True), newest=7)
-    following = follower(ring)
-    following.poll(1)
-    ring.newest = 8
-    assert following.poll(1) == Shown(8, b"")
-    assert not following.ended
-    assert following.poll(1) is None
-    assert following.ended
-
-
-@pytest.mark.parametrize("newest", [-1, 7])
-def test_a_stream_that_has_ended_ends(newest: int) -> None:
-    """After its newest frame, if there is one."""
-    ring = FakeRing(Notification(None), newest=newest)
-    ring.ended = True
-    following = follower(ring)
-    shown = [following.poll(1) for _ in range(2)]
-    assert shown == [Shown(7, b"") if newest == 7 else None, None]
-    assert following.ended
-
-
-def test_silence_is_an_error() -> None:
-    """With the time, and the step since which nothing came."""
-    ring = FakeRing(Notification(None), newest=812)
-    following = follower(ring, timeout_s=0.1)
-    following.poll(1)
-    with pytest.raises(TimeoutError, match=r"no frame for 100 ms since step 812: the writer has stopped"):
-        poll_without_end(following)
-    with pytest.raises(TimeoutError, match="in a ring that has none yet"):
-        follower(FakeRing(), timeout_s=0.01).poll(1)
 
 
 def test_time_counts_while_a_frame_is_asked_for() -> None:
@@ -752,47 +618,12 @@ def test_a_frame_that_could_not_be_read_is_read_later() -> None:
     assert following.poll(0.01) == Shown(8, b"")
 
 
-def test_a_server_that_stays_away_is_an_error() -> None:
-    """When the time is over."""
-    ring = FakeRing(Notification(None), Notification(8), newest=7)
-    following = follower(ring, timeout_s=0.3)
-    following.poll(1)
-    ring.newest, ring.failing = 8, 1000
-    began = time.monotonic()
-    with pytest.raises(ConnectionError):
-        poll_without_end(following)
-    assert 0.25 < time.monotonic() - began < 5
-
-
 @pytest.mark.parametrize("timeout_s", [0, -1, math.nan])
 def test_a_wait_takes_time(store: RedisStore, timeout_s: float) -> None:
     """Anything else is refused, before the first frame."""
     FrameWriter(store, SHAPE, slots=4).close()
     with pytest.raises(ValueError, match=r"timeout_s=.* is not allowed"):
         FrameReader(store).follow(timeout_s=timeout_s)
-
-
-def test_closing_meanwhile_ends_the_wait() -> None:
-    """The thread that waits closes what it waits for."""
-    closed = threading.Event()
-
-    class Slow(FakeRing):
-        def wait(self, within_s: float) -> Notification | None:
-            time.sleep(within_s)
-            return None
-
-        def close(self) -> None:
-            closed.set()
-
-    following = follower(Slow())
-    thread = threading.Thread(target=following.poll, args=(0.2,))
-    thread.start()
-    time.sleep(0.05)
-    following.close()
-    assert not closed.is_set()
-    thread.join(5)
-    assert closed.is_set()
-    assert following.poll(1) is None
 
 
 @contextlib.contextmanager
@@ -819,14 +650,28 @@ def account(frames: list[xr.DataArray]) -> int:
     return sum(1 + int(frame.attrs["skipped"]) for frame in frames)
 
 
-def test_all_frames_are_yielded_or_counted(store: RedisStore) -> None:
-    """From the newest at the beginning to the end of the stream."""
+@pytest.mark.parametrize("before", [0, 3])
+def test_all_frames_are_yielded_or_counted(store: RedisStore, before: int) -> None:
+    """From the newest at the beginning, or the first where there is none, to the end; then again the newest."""
     with FrameWriter(store, SHAPE, slots=4) as writer, FrameReader(store) as reader:
-        publish(writer, 3)
+        publish(writer, before)
         with publishing(writer, 40):
             frames = list(reader.follow())
-        assert int(frames[-1].time) == 42
-        assert account(frames) == 43 - int(frames[0].time)
+        assert int(frames[-1].time) == before + 39
+        assert account(frames) == before + 40 - int(frames[0].time)
+        assert [int(frame.time) for frame in reader.follow()] == [before + 39]
+
+
+def test_silence_is_an_error(store: RedisStore) -> None:
+    """With the time, and the step since which nothing came."""
+    with FrameWriter(store, SHAPE, slots=4) as writer, FrameReader(store) as reader:
+        with pytest.raises(TimeoutError, match="in a ring that has none yet"):
+            next(reader.follow(timeout_s=0.1))
+        publish(writer, 3)
+        frames = reader.follow(timeout_s=0.1)
+        assert int(next(frames).time) == 2
+        with pytest.raises(TimeoutError, match=r"no frame for 100 ms since step 2: the writer has stopped"):
+            next(frames)
 
 
 async def test_a_loop_gets_them_too(store: RedisStore) -> None:
@@ -846,45 +691,6 @@ async def test_a_loop_gets_them_too(store: RedisStore) -> None:
         assert account(frames) == 40 - int(frames[0].time)
     ticking.cancel()
     assert ticks > 10
-
-
-async def test_a_loop_may_use_a_thread(store: RedisStore) -> None:
-    """As with any iterator."""
-    with FrameWriter(store, SHAPE, slots=4) as writer, FrameReader(store) as reader:
-        publish(writer, 3)
-        frames = reader.follow()
-        frame = await asyncio.to_thread(next, frames, None)
-        assert frame is not None
-        assert int(frame.time) == 2
-        writer.close()
-        assert await asyncio.to_thread(next, frames, None) is None
-
-
-def test_an_empty_ring_is_waited_for(store: RedisStore) -> None:
-    """The first frame is yielded when it comes."""
-    with FrameWriter(store, SHAPE, slots=4) as writer, FrameReader(store) as reader:
-        with publishing(writer, 2):
-            frames = list(reader.follow())
-        assert account(frames) in (1, 2)
-        assert int(frames[-1].time) == 1
-
-
-def test_following_a_stream_that_has_ended_ends(store: RedisStore) -> None:
-    """After the newest frame."""
-    with FrameWriter(store, SHAPE, slots=4) as writer:
-        publish(writer, 3)
-    with FrameReader(store) as reader:
-        assert [int(frame.time) for frame in reader.follow()] == [2]
-
-
-def test_a_silent_writer_is_a_timeout(store: RedisStore) -> None:
-    """The error names the step."""
-    with FrameWriter(store, SHAPE, slots=4) as writer, FrameReader(store) as reader:
-        publish(writer, 3)
-        frames = reader.follow(timeout_s=0.3)
-        assert int(next(frames).time) == 2
-        with pytest.raises(TimeoutError, match="since step 2"):
-            next(frames)
 
 
 def test_closing_the_reader_ends_those_who_follow(store: RedisStore) -> None:

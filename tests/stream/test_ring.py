@@ -58,61 +58,28 @@ def test_a_cell_is_a_number(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_frames_survive_their_bytes(dtype: str) -> None:
-    """What is encoded is decoded the same, and can be written to."""
-    ring = Ring.of((3, 4), dtype=dtype, slots=5)
+    """Little-endian and in row order, whatever the order in memory; what is decoded can be written to."""
+    ring = Ring.of((3, 4), dtype=np.dtype(dtype).newbyteorder(">"), slots=5)
+    assert ring == Ring.of((3, 4), dtype=dtype, slots=5)
     frame = (np.arange(12).reshape(3, 4) % 2).astype(dtype)
+    for same in (frame, np.asfortranarray(frame), frame.astype(frame.dtype.newbyteorder(">")), frame > 0):
+        assert bytes(ring.encode(same)) == frame.astype(frame.dtype.newbyteorder("<")).tobytes()
     decoded = ring.decode(bytes(ring.encode(frame)))
     assert decoded.dtype == frame.dtype
     np.testing.assert_array_equal(decoded, frame)
     decoded[0, 0] = 0
 
 
-def test_bytes_are_little_endian_and_in_row_order() -> None:
-    """Whatever the order of the frame in memory."""
-    frame = np.arange(12, dtype="i2").reshape(3, 4)
-    expected = frame.astype("<i2").tobytes()
-    for same in (frame, np.asfortranarray(frame), frame.astype(">i2"), frame[::-1][::-1], frame.tolist()):
-        assert bytes(RING.encode(np.asarray(same, "i2") if isinstance(same, list) else same)) == expected
-
-
-def test_a_big_endian_ring_is_a_little_endian_one() -> None:
-    """All that is stored is little-endian."""
-    assert Ring.of((3, 4), dtype=">i2", slots=5) == RING
-
-
-def test_a_contiguous_frame_is_not_copied() -> None:
-    """Its bytes are those of the array."""
-    frame = np.zeros((3, 4), "i2")
-    value = RING.encode(frame)
-    frame[:] = 1
-    assert bytes(value) == frame.tobytes()
-
-
-@pytest.mark.parametrize("shape", [(4, 3), (12,), (1, 3, 4), ()])
-def test_a_frame_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    """The error names both shapes."""
-    with pytest.raises(
-        ValueError, match=r"the frame has shape .*, and this ring takes \(3, 4\): nothing was published"
-    ):
-        RING.encode(np.zeros(shape, "i2"))
-
-
-def test_a_frame_that_would_lose_is_refused() -> None:
-    """The error says how to convert it."""
+def test_what_is_no_frame_of_the_ring_is_refused() -> None:
+    """The errors name both shapes, say how to convert, and count bytes."""
+    for shape in ((4, 3), (12,), (1, 3, 4), ()):
+        with pytest.raises(ValueError, match=r"has shape .*, and this ring takes \(3, 4\): nothing was published"):
+            RING.encode(np.zeros(shape, "i2"))
     with pytest.raises(TypeError, match=r"holds float64, and this ring int16.*frame.astype\('int16'\)"):
         RING.encode(np.zeros((3, 4)))
-
-
-def test_a_frame_that_loses_nothing_is_converted() -> None:
-    """Booleans and smaller numbers fit."""
-    assert bytes(RING.encode(np.ones((3, 4), bool))) == np.ones((3, 4), "<i2").tobytes()
-
-
-@pytest.mark.parametrize("nbytes", [0, 23, 25, 48])
-def test_bytes_of_another_length_are_no_frame(nbytes: int) -> None:
-    """The error counts them."""
-    with pytest.raises(ValueError, match=f"has 24 bytes, and there are {nbytes}"):
-        RING.decode(bytes(nbytes))
+    for nbytes in (0, 23, 25):
+        with pytest.raises(ValueError, match=f"has 24 bytes, and there are {nbytes}"):
+            RING.decode(bytes(nbytes))
 
 
 def test_steps_go_round() -> None:
@@ -123,25 +90,14 @@ def test_steps_go_round() -> None:
 
 
 def test_labels_survive_their_bytes() -> None:
-    """Each alone, too."""
+    """Each alone, too; one that is not there is that of an empty slot."""
     labels = np.array([5, 6, 2, -1, 2**62])
     value = labels_bytes(labels)
     np.testing.assert_array_equal(labels_from(value), labels)
     assert [step_from(value[slice(*label_range(slot))]) for slot in range(5)] == labels.tolist()
-    assert [step_bytes(int(label)) for label in labels] == [value[slice(*label_range(slot))] for slot in range(5)]
-
-
-def test_missing_labels_are_none() -> None:
-    """A label that is not there is that of an empty slot."""
-    assert labels_from(None).tolist() == labels_from(b"").tolist() == []
+    assert labels_from(None).tolist() == []
     assert step_from(None) == step_from(b"") == -1
-
-
-def test_a_label_is_changed_in_a_copy() -> None:
-    """The labels that it comes from stay."""
-    labels = RING.empty_labels()
-    assert RING.with_label(labels, 7).tolist() == [-1, -1, 7, -1, -1]
-    assert labels.tolist() == [-1] * 5
+    assert [step_bytes(int(label)) for label in labels] == [value[slice(*label_range(slot))] for slot in range(5)]
 
 
 @pytest.mark.parametrize(("n", "expected"), [(None, [7, 8, 9]), (2, [8, 9]), (3, [7, 8, 9]), (10, [7, 8, 9])])
@@ -203,9 +159,12 @@ def test_zarr_writes_the_same_documents() -> None:
 
 
 def test_a_ring_is_recognised() -> None:
-    """By its documents; attributes of others do not matter."""
+    """By its documents; attributes of others do not matter. Only one that says so has ended."""
     assert require_ring(documents_of(RING), where="here") == RING
     assert require_ring(documents_of(RING, ended=True), where="here") == RING
+    assert has_ended(documents_of(RING, ended=True)[GROUP])
+    for group in (None, b"{", b"[]", b'{"attributes": []}', documents_of(RING)[GROUP]):
+        assert not has_ended(group)
     assert require_ring(changed(FRAMES, attributes={"units": "cells"}), where="here") == RING
 
 
@@ -228,19 +187,6 @@ def test_other_documents_are_no_ring(documents: dict[str, bytes | None]) -> None
         require_ring(documents, where="here")
 
 
-def test_only_a_ring_that_has_ended_has_ended() -> None:
-    """It says so itself."""
-    assert has_ended(documents_of(RING, ended=True)[GROUP])
-    for group in (None, b"{", b"[]", b'{"attributes": []}', documents_of(RING)[GROUP]):
-        assert not has_ended(group)
-
-
-def test_a_store_is_free_for_what_it_holds_already() -> None:
-    """Nothing, the same ring, or the remains of it."""
-    for documents in (dict.fromkeys(DOCUMENTS), documents_of(RING), {**documents_of(RING), FRAMES: None}):
-        require_free(documents, RING, where="here", keys=["frames/c/0/0/0", TIME, NEWEST])
-
-
 @pytest.mark.parametrize(
     ("documents", "keys", "found"),
     [
@@ -254,7 +200,9 @@ def test_a_store_is_free_for_what_it_holds_already() -> None:
     ],
 )
 def test_a_store_with_other_things_is_not_free(documents: dict[str, bytes | None], keys: list[str], found: str) -> None:
-    """The error says what is there, what was to come, and what to do."""
+    """The error says what is there, what was to come, and what to do; nothing, or remains of the same ring, is free."""
+    for free in (dict.fromkeys(DOCUMENTS), documents_of(RING), {**documents_of(RING), FRAMES: None}):
+        require_free(free, RING, where="here", keys=["frames/c/0/0/0", TIME, NEWEST])
     with pytest.raises(ValueError, match=rf"^here already holds .*{found}.*5 slots.*nothing was written.*clear it"):
         require_free({**dict.fromkeys(DOCUMENTS), **documents}, RING, where="here", keys=keys)
 
