@@ -42,9 +42,11 @@ def picture(width: int, dpi: int) -> nbformat.NotebookNode:
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)
 def test_a_lesson_says_the_minutes_that_it_takes(lesson: Lesson) -> None:
-    """By the one formula for all."""
-    taken = minutes.work_of(lesson.notebook.cells).minutes
-    assert taken == lesson.minutes, f"{lesson.path.name} takes {taken} minutes: `python -m tools.minutes --write`"
+    """By the one formula for all; the optional part apart, where a lesson says so."""
+    work, more = minutes.works_of(lesson)
+    taken = work.minutes, more.minutes if lesson.optional else 0
+    stated = lesson.minutes, lesson.optional
+    assert taken == stated, f"{lesson.path.name} takes {taken} minutes: `python -m tools.minutes --write`"
 
 
 def test_the_formula_counts_what_is_read_and_done() -> None:
@@ -58,6 +60,27 @@ def test_the_formula_counts_what_is_read_and_done() -> None:
     assert (work.words, work.lines, work.cells, work.pictures, work.questions, work.making) == (200, 5, 4, 1, 1, 1)
     assert work.exact == pytest.approx(1 + 0.5 + 0.4 + 0.5 + 3 + 6)
     assert work.minutes == 10
+
+
+def test_an_optional_part_is_counted_apart_if_the_lesson_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its heading to the next of that level; `--write` enters both numbers."""
+    parts = ["## One\n" + "word " * 4000, "## Optional: two\n" + "word " * 1000, "### Three", "## Four\nword"]
+    lesson = made(tmp_path, *map(nbformat.v4.new_markdown_cell, parts))
+    work, more = minutes.works_of(lesson)
+    assert more.words == 0
+    whole = work.words
+    opening = lesson.notebook.cells[0]
+    opening.source = opening.source.replace("5 minutes", "5 minutes, 5 more for the optional part")
+    nbformat.write(lesson.notebook, lesson.path)
+    monkeypatch.setattr(minutes, "read_lessons", lambda: [read_lesson(lesson.path)])
+    work, more = minutes.works_of(read_lesson(lesson.path))
+    assert more.words == 1005
+    assert work.words == whole + 6 - 1005
+    minutes.main(["--write"])
+    written = read_lesson(lesson.path)
+    assert (written.minutes, written.optional) == (20, 5)
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)

@@ -10,11 +10,15 @@ import nbformat
 from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+_MORE = re.compile(r"^- \*\*Time:\*\* \d+ minutes, (\d+) more for the optional part$", flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Hold one notebook and its opening lines."""
+    """Hold one notebook and its opening lines.
+
+    `minutes` are those of the lesson, `optional` those of its optional part where it says them apart, else 0.
+    """
 
     path: Path
     notebook: NotebookNode
@@ -23,6 +27,7 @@ class Lesson:
     before: str
     minutes: int
     network: str
+    optional: int = 0
 
     @property
     def number(self) -> str:
@@ -60,6 +65,7 @@ def read_lesson(path: Path) -> Lesson:
         before=line(r"^- \*\*Before this:\*\* (.+)$", "- **Before this:** nothing but some Python"),
         minutes=int(line(r"^- \*\*Time:\*\* (\d+) minutes", "- **Time:** 40 minutes")),
         network=line(r"^- \*\*Network:\*\* (.+)$", "- **Network:** none"),
+        optional=int(more[1]) if (more := _MORE.search(opening)) else 0,
     )
 
 

@@ -38,7 +38,8 @@ def table(lessons: list[Lesson]) -> str:
     for lesson in lessons:
         before = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", lesson.before)
         link = f"[{lesson.title}](notebooks/{lesson.path.name})"
-        needs = f"{lesson.minutes} | {peaks.get(lesson.number, '?')} MB | {before} | {lesson.network}"
+        taken = f"{lesson.minutes} (+ {lesson.optional})" if lesson.optional else str(lesson.minutes)
+        needs = f"{taken} | {peaks.get(lesson.number, '?')} MB | {before} | {lesson.network}"
         rows.append(f"| {lesson.number} | {link} | {lesson.makes} | {needs} |")
     return "\n".join(rows)
 
