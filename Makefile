@@ -29,6 +29,8 @@ COMPARED = -p tools.strict_nbval $(COMPARE) --nbval-current-env --nbval-cell-tim
 # The files that take longest come first: at the end no worker waits for another.
 LESSON = $(wildcard notebooks/$(NB)*.ipynb tests/test_lesson_$(NB).py) tests/test_notebooks.py tests/test_stored_outputs.py
 LONGEST = $(wildcard notebooks/13_*.ipynb notebooks/12_*.ipynb notebooks/08_*.ipynb notebooks/07_*.ipynb) notebooks tests/test_strict_nbval.py
+# The order of the lessons in one kernel: another one every day, and test-long says which.
+LESSONS_SEED ?= $(shell date +%Y%m%d)
 export PYTHONHASHSEED := 0
 
 help:  ## list the targets
@@ -82,10 +84,11 @@ notebooks: $(DEV_READY)
 	@echo "== notebooks, outputs compared"
 	@$(PYTEST) -q -n $(JOBS) --dist loadfile $(COMPARED) $(if $(NB),$(wildcard notebooks/$(NB)*.ipynb),notebooks)
 
-test-long: $(DEV_READY)  ## the tests that count: 10,000 selections and reads, 200 kills, xarray's own
+test-long: $(DEV_READY)  ## the tests that count: 10,000 selections and reads, 200 kills, xarray's own, all lessons in one kernel
 	PLAN_EXAMPLES=10000 STREAM_READS=10000 REDIS_KILLS=20 STATEFUL_EXAMPLES=200 RAIN_MUTATIONS=2000 APPEND_KILLS=200 \
-		COMMITS=25 PARALLEL_RACES=50 XARRAY_SUITE=1 \
-		$(PYTEST) -q -n $(JOBS) --timeout 3600 $(addprefix tests/,append cost counting parallel rain redis stream) $(ARGS)
+		COMMITS=25 PARALLEL_RACES=50 XARRAY_SUITE=1 LESSONS_SEED=$(LESSONS_SEED) \
+		$(PYTEST) -q -n $(JOBS) --timeout 3600 tests/test_one_kernel.py \
+		$(addprefix tests/,append cost counting parallel rain redis stream) $(ARGS)
 
 browser: $(DEV_READY)  ## run lessons in a real browser (needs chromium)
 	$(call install,--quiet --require-hashes -r tests/browser/requirements.lock)

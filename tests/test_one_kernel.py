@@ -1,0 +1,65 @@
+"""Tests that no lesson depends on what another one left in the kernel."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.notebooks import notebook_of
+from tools.canonical import IGNORE_OUTPUT
+from tools.lessons import NOTEBOOKS, read_lessons
+from tools.one_kernel import follow, shuffled
+from tools.render import render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Chosen by `make test-long`; the same for all its processes.
+SEED = int(os.environ.get("LESSONS_SEED", "0"))
+
+
+@pytest.mark.skipif(not SEED, reason="takes eight minutes: `make test-long` runs it, with LESSONS_SEED=20261127 or so")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"LESSONS_SEED={seed}")
+def test_all_lessons_run_in_one_kernel(seed: int) -> None:
+    """In a random order, each shows to the last character what it shows on a fresh kernel."""
+    lessons = {lesson.number: lesson.notebook for lesson in read_lessons()}
+    order = shuffled(lessons, seed)
+    ran = dict(follow({number: lessons[number] for number in order}, folder=NOTEBOOKS))
+    assert list(ran) == order
+    told = [f"{number}: {fault}" for number, faults in ran.items() for fault in faults]
+    assert not told, f"in the order {order}"
+
+
+def test_what_another_notebook_left_is_noticed(tmp_path: Path) -> None:
+    """A name, a setting, an error: each is told with its cell, and the next notebook runs all the same."""
+    setting = "import zarr; zarr.config.get('async.concurrency')"
+    sources = {
+        "leaves": ["import zarr; left = 1; _ = zarr.config.set({'async.concurrency': 3})"],
+        "depends": [
+            "import time; time.time_ns()",
+            "'left' in globals()",
+            setting,
+            "'left' in globals() and 1 / 0",
+            "2",
+        ],
+        "does not": ["print(1)", "1 + 1"],
+    }
+    tags = {"depends": {0: IGNORE_OUTPUT}}
+    notebooks = {
+        name: render(notebook_of(*code, tags=tags.get(name)), folder=tmp_path) for name, code in sources.items()
+    }
+    faults = dict(follow(notebooks, folder=tmp_path))
+    cells = [cell.id for cell in notebooks["depends"].cells]
+    assert [len(each) for each in faults.values()] == [0, 3, 0]
+    assert faults["depends"][0] == f"cell {cells[1]} shows ['True'], stored is ['False']"
+    assert faults["depends"][1].startswith(f"cell {cells[2]} shows ['3']")
+    assert "ZeroDivisionError" in faults["depends"][2]
+
+
+def test_the_order_is_drawn_by_the_seed() -> None:
+    """The same again for the same seed, whatever the order before."""
+    assert shuffled("abcdef", 7) == shuffled("fedcba", 7)
+    assert shuffled("abcdef", 7) != shuffled("abcdef", 8)
