@@ -7,6 +7,7 @@ from helpers.figures.arrays import (
     draw_regions,
     draw_resize,
     draw_strides,
+    draw_views,
     draw_workers,
 )
 from helpers.figures.chunks import draw_chunks
@@ -44,6 +45,7 @@ __all__ = [
     "draw_task_graph",
     "draw_tree",
     "draw_two_writers",
+    "draw_views",
     "draw_workers",
     "draw_writers",
 ]

@@ -25,6 +25,7 @@ __all__ = [
     "draw_regions",
     "draw_resize",
     "draw_strides",
+    "draw_views",
     "draw_workers",
 ]
 
@@ -234,6 +235,46 @@ def draw_strides(ax: Axes, array: npt.NDArray[Any]) -> tuple[int, ...]:
     return array.strides
 
 
+def draw_views(ax: Axes, array: npt.NDArray[Any], results: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
+    """Draw which numbers of an array each result shows where they lie, or the memory of its own that a copy has.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw, best 9 inches by 0.9 for each result.
+    array : numpy.ndarray
+        Numbers in C order, few enough to be read: their values are written down.
+    results : mapping of str to numpy.ndarray
+        Views of `array` and copies of a part of it, by the line that made them.
+
+    Returns
+    -------
+    dict of str to int
+        How many numbers of each result lie in the memory of `array`: all of them, or none.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> numbers = np.arange(6)
+    >>> fig, ax = plt.subplots()
+    >>> draw_views(ax, numbers, {"numbers[::2]": numbers[::2], "numbers[[0, 2]]": numbers[[0, 2]]})
+    {'numbers[::2]': 3, 'numbers[[0, 2]]': 0}
+    >>> plt.close(fig)
+    """
+    views = {name: _places(array, result) for name, result in results.items() if np.shares_memory(array, result)}
+    width = array.size + 1 + max(result.size for result in results.values())
+    _canvas(ax, width, 2 * len(results))
+    for (name, result), box in _in_rows(_Box(0, 0, width, 2 * len(results)), results.items()):
+        shown = views.get(name, set())
+        for place, value in enumerate(array.ravel().tolist()):
+            _box(ax, _Box(place, box.y + 0.1, 1, 1), COLOURS[0] if place in shown else QUIET, f"{value}")
+        own = [] if name in views else result.ravel().tolist()
+        for place, value in enumerate(own, start=array.size + 1):
+            _box(ax, _Box(place, box.y + 0.1, 1, 1), COLOURS[1], f"{value}")
+        ax.text(0, box.y + 1.3, f"{name}: a {'view' if name in views else 'copy'}", va="bottom")
+    return {name: len(views.get(name, ())) for name in results}
+
+
 def draw_order(ax: Axes, places: npt.NDArray[np.integer[Any]], *, title: str = "") -> tuple[int, int]:
     """Draw in which order the elements of a table lie in memory: the table, and the strip.
 
@@ -355,6 +396,12 @@ def draw_resize(ax: Axes, steps: Mapping[str, tuple[Sequence[int], Sequence[int]
             ax.add_patch(Rectangle((4 + start, box.y + 0.1), chunk, 1, fill=False, linewidth=3))
     ax.set_title("Blue: seen and stored. Grey: stored, not seen. White: seen, not stored.")
     return hidden
+
+
+def _places(array: npt.NDArray[Any], view: npt.NDArray[Any]) -> set[int]:
+    """Return where in `array`, counted in numbers, those of a view of it begin."""
+    steps = np.tensordot(view.strides, np.indices(view.shape), axes=1)
+    return set(((view.ctypes.data - array.ctypes.data + steps) // array.itemsize).ravel().tolist())
 
 
 def _canvas(ax: Axes, width: float, height: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from matplotlib.colors import to_hex
 from zarr.storage import MemoryStore
 
 from helpers.figures import (
@@ -16,10 +17,15 @@ from helpers.figures import (
     draw_regions,
     draw_resize,
     draw_strides,
+    draw_views,
     draw_workers,
 )
 
+from helpers.figures.arrays import COLOURS
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
 
@@ -66,6 +72,31 @@ def test_strides_are_those_of_the_array(ax: Axes, shape: tuple[int, ...]) -> Non
     array = np.arange(24, dtype="int16").reshape(shape)
     assert draw_strides(ax, array) == array.strides
     assert f"axis {len(shape) - 1}: 2 bytes" in words(ax)
+
+
+@pytest.mark.parametrize(
+    ("index", "shown"),
+    [
+        (np.s_[1], range(12, 24)),
+        (np.s_[:, 1], [*range(4, 8), *range(16, 20)]),
+        (np.s_[..., ::-2], range(1, 24, 2)),
+        (np.s_[1, 2, 1:1], []),
+    ],
+)
+def test_a_view_shows_the_numbers_where_they_lie(ax: Axes, index: object, shown: Sequence[int]) -> None:
+    """As many blue cells as the view has numbers, each where its value says, backwards too."""
+    array = np.arange(24, dtype="int16").reshape(2, 3, 4)
+    assert draw_views(ax, array, {"each": array[index]}) == {"each": len(shown)}  # type: ignore[index]
+    blue = [patch.get_x() for patch in ax.patches if to_hex(patch.get_facecolor()) == COLOURS[0].lower()]
+    assert blue == list(shown)
+
+
+def test_a_copy_has_cells_of_its_own(ax: Axes) -> None:
+    """None in the memory of the array, and its values behind it."""
+    array = np.arange(24).reshape(2, 3, 4)
+    assert draw_views(ax, array, {"array[[1]]": array[[1]], "array.T": array.T}) == {"array[[1]]": 0, "array.T": 24}
+    assert {"array[[1]]: a copy", "array.T: a view"} <= set(words(ax))
+    assert words(ax).count("23") == 3
 
 
 def test_what_a_row_and_a_column_fetch_depends_on_the_order(ax: Axes) -> None:
