@@ -4,12 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import gc
-import multiprocessing
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -22,31 +18,23 @@ import redis
 import xarray as xr
 import zarr
 from dask.tokenize import tokenize
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, cpu, default_buffer_prototype
 from zarr.testing.store import StoreTests
 
 from helpers.redis import RedisStore, RedisTransaction
 from helpers.servers import fake_redis_server
-from tests.redis_servers import SECRET, error_of, losing_the_first_answer_to, real_redis, serving
+from tests.processes import wait_for
+from tests.redis_servers import SECRET, error_of, fill, losing_the_first_answer_to, real_redis, serving
 from tests.stateful import MACHINES, run_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from zarr.abc.store import ByteRequest
+    from concurrent.futures import ProcessPoolExecutor
 
     from helpers.servers import RedisServer
 
 PROTOTYPE = default_buffer_prototype()
 ONE, TWO = cpu.Buffer.from_bytes(b"one"), cpu.Buffer.from_bytes(b"two")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """One real server for the tests of this module."""
-    with real_redis() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -156,48 +144,6 @@ def test_groups_consolidate_and_open_in_xarray(store: RedisStore) -> None:
     assert sorted(zarr.open_group(store, path="a/b", zarr_format=2).array_keys()) == ["t", "time", "x"]
 
 
-def test_a_full_server_is_an_error_of_zarr_too() -> None:
-    """Writing an array that has no room raises; what was there is whole, and there is room again after a delete."""
-    with real_redis(maxmemory="6mb") as small:
-        store = RedisStore(small.url)
-        old = zarr.create_array(store, name="old", data=np.arange(1000), chunks=100)
-        error = error_of(
-            lambda: zarr.create_array(
-                store, name="large", data=np.random.default_rng(7).random(10**6), chunks=10**4, compressors=None
-            )
-        )
-        assert type(error) is OSError
-        assert "is out of memory (OOM command not allowed)" in str(error)
-        assert np.array_equal(old[:], np.arange(1000))
-        del zarr.open_group(store)["large"]
-        old[:] = 7
-        assert np.array_equal(old[:], np.full(1000, 7))
-
-
-def test_missing_is_not_empty(store: RedisStore) -> None:
-    """In every way to ask."""
-    store.set_sync("empty", cpu.Buffer.from_bytes(b""))
-    for asked in (None, RangeByteRequest(0, 3), OffsetByteRequest(1), SuffixByteRequest(2)):
-        empty = asyncio.run(store.get("empty", PROTOTYPE, asked))
-        assert empty is not None
-        assert empty.to_bytes() == b""
-        assert asyncio.run(store.get("missing", PROTOTYPE, asked)) is None
-        assert store.read_many([("missing", asked), ("empty", asked)]) == [None, b""]
-    assert asyncio.run(store.exists("empty"))
-
-
-def test_read_many_takes_keys_alone_and_with_ranges(store: RedisStore) -> None:
-    """From any iterable."""
-    store.keys.write({"a": b"123", "b": b"456"})
-    assert store.read_many(asked for asked in ("a", ("b", SuffixByteRequest(1)), "c", "a")) == [
-        b"123",
-        b"6",
-        None,
-        b"123",
-    ]
-    assert store.read_many([]) == []
-
-
 def test_is_empty_looks_no_further_than_it_must(store: RedisStore) -> None:
     """Zarr asks that of directories; a key that only begins alike is not in one."""
     store.keys.write({"ab/c": b""} | {f"x/{i}": b"" for i in range(5000)})
@@ -256,18 +202,6 @@ def test_what_is_frozen_stays(store: RedisStore) -> None:
 # --- loops, threads, processes ---
 
 
-def test_several_event_loops_one_after_the_other(store: RedisStore) -> None:
-    """Connections belong to no loop."""
-
-    async def turn(number: int) -> bytes:
-        await asyncio.gather(*(store.set(f"{number}/{i}", cpu.Buffer.from_bytes(b"%d" % i)) for i in range(20)))
-        got = await asyncio.gather(*(store.get(f"{number}/{i}", PROTOTYPE) for i in range(20)))
-        return b"".join(value.to_bytes() for value in got if value is not None)
-
-    whole = b"".join(b"%d" % i for i in range(20))
-    assert [asyncio.run(turn(number)) for number in range(4)] == [whole] * 4
-
-
 def test_two_event_loops_and_zarrs_own_at_once(store: RedisStore) -> None:
     """Each in a thread of its own, each gets its own answers."""
     z = zarr.create_array(store, name="z", data=np.arange(40), chunks=2)
@@ -291,27 +225,6 @@ def test_two_event_loops_and_zarrs_own_at_once(store: RedisStore) -> None:
             done.result(60)
 
 
-def test_sixteen_threads_get_their_own_answers(store: RedisStore) -> None:
-    """Through one store: reads, ranges, batches, writes and listings mixed."""
-    start = threading.Barrier(16)
-
-    def work(number: int) -> None:
-        start.wait(20)
-        mine = b"%d" % number * 500
-        for step in range(25):
-            store.set_sync(f"{number}/{step}", cpu.Buffer.from_bytes(mine))
-            assert store.read_many([f"{number}/{step}", (f"{number}/0", SuffixByteRequest(2)), "none"]) == [
-                mine,
-                mine[-2:],
-                None,
-            ]
-        assert len([key for page in store.keys.pages(f"{number}/") for key in page]) == 25
-
-    with ThreadPoolExecutor(16) as pool:
-        for done in [pool.submit(work, number) for number in range(16)]:
-            done.result(60)
-
-
 def test_an_interrupted_request_does_not_answer_the_next(store: RedisStore) -> None:
     """A cancelled task leaves its connection to nobody who would take the old answer for a new one."""
     store.keys.write({str(i): b"%d" % i * 20_000 for i in range(8)})
@@ -328,27 +241,19 @@ def test_an_interrupted_request_does_not_answer_the_next(store: RedisStore) -> N
     asyncio.run(ask())
 
 
-def test_a_pickled_store_is_the_same_store(server: RedisServer) -> None:
-    """After it was used, with its prefix, its options and whether it writes; used in a process that was spawned."""
+def test_other_processes_use_a_pickled_store_as_it_was(
+    server: RedisServer, other_processes: ProcessPoolExecutor
+) -> None:
+    """With its prefix, its options and whether it writes; Dask writes every block there into one array, and reads."""
     store = RedisStore(f"{server.url}/2?socket_timeout=30", prefix="pickled *", read_only=True)
     assert store.read_many(["k"]) == [None]
     copy = pickle.loads(pickle.dumps(store))
     assert copy == store
     assert (copy.read_only, copy.keys.prefix, copy.keys.url) == (True, store.keys.prefix, store.keys.url)
     assert copy != store.with_read_only(False)
-    zarr.create_array(store.with_read_only(False), data=np.arange(10), chunks=1)
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        assert pool.submit(np.asarray, zarr.open_array(store, mode="r")).result(60).sum() == 45
-
-
-def test_dask_processes_write_and_read(store: RedisStore) -> None:
-    """Every block in a worker process, into one array, and back."""
-    z: Any = zarr.create_array(store, shape=(64, 8), chunks=(8, 8), dtype="i8")
-    blocks = da.arange(512, chunks=64).reshape(64, 8)
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn) as pool, dask.config.set(pool=pool):
-        da.store(blocks, z, lock=False, scheduler="processes")
+    z: Any = zarr.create_array(store.with_read_only(False), shape=(64, 8), chunks=(8, 8), dtype="i8")
+    with dask.config.set(pool=other_processes):
+        da.store(da.arange(512, chunks=64).reshape(64, 8), z, lock=False, scheduler="processes")
         assert np.array_equal(z[:], np.arange(512).reshape(64, 8))
         read = da.from_zarr(zarr.open_array(store, mode="r"))  # type: ignore[no-untyped-call]
         assert int(read.sum().compute(scheduler="processes")) == 511 * 256
@@ -435,49 +340,6 @@ def test_any_sequence_of_requests_is_published_as_it_looked(store: RedisStore, m
     assert store.read_many(keys) == values
 
 
-def test_it_reads_its_own_writes(store: RedisStore) -> None:
-    """In every way to ask, over what is published; nobody else sees them."""
-    store.keys.write({"a/old": b"old", "a/both": b"before", "gone": b"gone"})
-    with store.transaction() as tx:
-        tx.set_sync("a/new", cpu.Buffer.from_bytes(b"0123456789"))
-        tx.set_sync("a/both", TWO)
-        tx.set_sync("empty", cpu.Buffer.from_bytes(b""))
-        tx.delete_sync("gone")
-        asyncio.run(tx.set_if_not_exists("a/old", TWO))
-        asyncio.run(tx.set_if_not_exists("gone", ONE))
-        tx.delete_sync("gone")
-        ranges: list[ByteRequest] = [
-            RangeByteRequest(2, 4),
-            OffsetByteRequest(8),
-            SuffixByteRequest(1),
-            RangeByteRequest(3, 3),
-        ]
-        assert tx.read_many([("a/new", asked) for asked in ranges]) == [b"23", b"89", b"9", b""]
-        assert tx.read_many(["a/old", "a/both", "gone", "empty", "none"]) == [b"old", b"two", None, b"", None]
-        assert keys_of(tx) == ["a/both", "a/new", "a/old", "empty"]
-        assert sorted(listed(tx, "a")) == ["both", "new", "old"]
-        assert [tx.keys.exists(key) for key in ("a/new", "a/old", "gone")] == [True, True, False]
-        assert asyncio.run(tx.getsize_prefix("a")) == 3 + 3 + 10
-        assert asyncio.run(tx.get_partial_values(PROTOTYPE, iter([("gone", None)]))) == [None]
-        assert keys_of(store) == ["a/both", "a/old", "gone"]
-        asyncio.run(tx.delete_dir("a"))
-        assert keys_of(tx) == ["empty"]
-        asyncio.run(tx.clear())
-        assert asyncio.run(tx.is_empty(""))
-        tx.set_sync("last", ONE)
-        assert keys_of(store) == ["a/both", "a/old", "gone"]
-    assert keys_of(store) == ["last"]
-
-
-def listed(store: RedisStore, prefix: str) -> list[str]:
-    """Return what `list_dir` yields."""
-
-    async def collect() -> list[str]:
-        return [name async for name in store.list_dir(prefix)]
-
-    return asyncio.run(collect())
-
-
 def test_arrays_and_groups_are_made_and_opened_in_it(store: RedisStore) -> None:
     """Nested, sharded, opened for reading, overwritten, deleted; from several of Dask's threads."""
     data = np.random.default_rng(7).random((8, 8))
@@ -514,87 +376,81 @@ def test_a_transaction_within_a_transaction_waits_for_it(store: RedisStore) -> N
 
 # --- at once or not at all ---
 
-WATCH = """
-import sys
-from helpers.redis import RedisStore, RedisTransaction
-store = RedisStore(sys.argv[1], prefix=sys.argv[2])
-print("watching", flush=True)
-seen = set()
-while "end" not in seen:
-    values = store.read_many(["c/0", "c/1", "zarr.json", "end"])
-    assert len(set(values[:2])) == 1, values
-    seen.add("end" if values[3] else values[0])
-print(len(seen))
-"""
+
+def watch(store: RedisStore) -> int:
+    """Read two keys that change together until told to stop, and return how many pairs were seen."""
+    seen = set()
+    store.keys.write({"watching": b"1"})
+    while True:
+        a, b, end = store.read_many(["c/0", "c/1", "end"])
+        assert a == b
+        seen.add(a)
+        if end:
+            return len(seen)
 
 
-def test_others_see_all_of_it_at_one_instant(store: RedisStore) -> None:
+def test_others_see_all_of_it_at_one_instant(store: RedisStore, other_processes: ProcessPoolExecutor) -> None:
     """Another process and a thread that read without pause never see one of two keys changed without the other."""
     store.keys.write({"c/0": b"0", "c/1": b"0"})
-    torn: list[object] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            a, b = store.read_many(["c/0", "c/1"])
-            torn.extend([(a, b)] if a != b else [])
-
-    thread = threading.Thread(target=watch)
-    watching = subprocess.Popen(
-        [sys.executable, "-c", WATCH, store.keys.url, store.keys.prefix], stdout=subprocess.PIPE, text=True
-    )
-    with watching:
-        thread.start()
-        assert watching.stdout is not None
-        assert watching.stdout.readline() == "watching\n"
+    watching = other_processes.submit(watch, store)
+    wait_for(lambda: store.keys.exists("watching"))
+    with ThreadPoolExecutor(1) as pool:
+        here = pool.submit(watch, store)
         for step in range(1, 400):
             with store.transaction() as tx:
                 tx.set_sync("c/0", cpu.Buffer.from_bytes(b"%d" % step))
                 tx.set_sync("c/1", cpu.Buffer.from_bytes(b"%d" % step))
         store.keys.write({"end": b"1"})
-        over.set()
-        thread.join()
-        assert int(watching.stdout.read()) > 10
-    assert watching.returncode == 0
-    assert torn == []
+        assert min(watching.result(30), here.result(30)) > 10
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, asyncio.CancelledError])
 def test_what_raises_stores_nothing(store: RedisStore, kind: type[BaseException]) -> None:
-    """An error, the stop button, a cancelled task: deletions included."""
+    """An error, the stop button, a cancelled task: deletions included. Nor does what is never ended."""
     store.keys.write({"old": b"old"})
     with pytest.raises(kind), store.transaction() as tx:
         write_and_raise(tx, kind)
-    assert keys_of(store) == ["old"]
-
-
-def test_one_that_is_never_ended_stores_nothing(store: RedisStore) -> None:
-    """Garbage is no end of a block."""
     tx = store.transaction()
     tx.set_sync("new", ONE)
     del tx
     gc.collect()
-    assert keys_of(store) == []
+    assert keys_of(store) == ["old"]
 
 
 def test_a_full_server_stores_nothing() -> None:
-    """Neither the part for which there was room; afterwards the store works on, and a smaller transaction passes."""
-    with real_redis(maxmemory="6mb") as small:
-        store = RedisStore(small.url)
-        store.keys.write({"old": b"old"})
+    """Neither the part for which there was room, nor more of an array; when there is room again, all is as before."""
+    with real_redis(maxmemory="14mb") as small:
+        store, large = RedisStore(small.url), bytes(1_000_000)
+        old = zarr.create_array(store, name="old", data=np.arange(1000), chunks=100)
+        store.keys.write({"k": large})
+        with pytest.raises(OSError, match="out of memory"):
+            fill(store.keys)
+        before = keys_of(store)
 
-        def write(count: int) -> None:
+        def transact(count: int) -> None:
             with store.transaction() as tx:
-                tx.delete_sync("old")
+                tx.delete_sync("k")
                 for number in range(count):
-                    tx.set_sync(f"new/{number}", cpu.Buffer.from_bytes(bytes(100_000)))
+                    tx.set_sync(f"new/{number}", cpu.Buffer.from_bytes(large))
 
-        error = error_of(lambda: write(60))
-        assert type(error) is OSError
-        assert "is out of memory (OOM command not allowed): nothing was written." in str(error)
-        assert keys_of(store) == ["old"]
-        write(5)
-        assert len(keys_of(store)) == 5
+        random = np.random.default_rng(7).random(10**6)
+        for write in (
+            lambda: store.keys.write({"more": large}),
+            lambda: store.keys.add("more", large),
+            lambda: store.keys.write({"a": b"1", "k": 2 * large, "z": b"1"}),
+            lambda: transact(20),
+            lambda: zarr.create_array(store, name="large", data=random, chunks=10**4, compressors=None),
+        ):
+            error = error_of(write)
+            assert type(error) is OSError
+            assert "is out of memory (OOM command not allowed): nothing was written. Delete what is not" in str(error)
+        assert [key for key in keys_of(store) if not key.startswith("large/")] == before
+        assert store.read_many(["k"]) == [large]
+        assert np.array_equal(old[:], np.arange(1000))
+        store.keys.remove("fill")
+        transact(5)
+        old[:] = 7
+        assert np.array_equal(old[:], np.full(1000, 7))
 
 
 def test_a_full_server_takes_one_that_only_deletes(server: RedisServer, store: RedisStore) -> None:
@@ -641,16 +497,6 @@ def test_an_answer_that_is_lost_is_asked_for_again(server: RedisServer, store: R
         lossy.close()
 
 
-def test_a_value_that_is_too_large_is_refused_at_once(store: RedisStore) -> None:
-    """Not at the end of the block, and without a copy."""
-    large = cpu.Buffer.from_array_like(np.zeros(512 * 2**20 + 1, "uint8"))
-    with store.transaction() as tx:
-        with pytest.raises(ValueError, match="'large' has 536,870,913 bytes"):
-            tx.set_sync("large", large)
-        tx.set_sync("small", ONE)
-    assert keys_of(store) == ["small"]
-
-
 def test_nothing_written_asks_nothing() -> None:
     """An empty block needs no server."""
     gone = RedisStore(f"redis://ada:{SECRET}@127.0.0.1:1")
@@ -684,14 +530,3 @@ def test_after_its_block_it_is_over(store: RedisStore) -> None:
         with pytest.raises(ValueError, match="this transaction is over: open the array or group again from the store"):
             use()
     assert np.array_equal(zarr.open_array(store)[:], np.arange(4))
-
-
-def test_a_reader_of_a_transaction_cannot_write(store: RedisStore) -> None:
-    """Though it sees what is written."""
-    with store.transaction() as tx:
-        reader = tx.with_read_only(True)
-        tx.set_sync("k", ONE)
-        assert reader.read_many(["k"]) == [b"one"]
-        with pytest.raises(ValueError, match="read-only mode"):
-            reader.set_sync("k", TWO)
-    assert store.read_many(["k"]) == [b"one"]

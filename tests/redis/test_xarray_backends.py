@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from helpers.redis import RedisStore
-from tests.redis_servers import real_redis
 from tests.xarray_backends import ZarrSuite, default_zarr_format, time_unit, use_dask  # noqa: F401 -- its fixtures
 
 if TYPE_CHECKING:
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from helpers.servers import RedisServer
 
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """One real server for the tests of this module."""
-    with real_redis() as running:
-        yield running
 
 
 class TestRedisStore(ZarrSuite):
