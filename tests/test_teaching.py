@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
+import tomllib
 from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
 from PIL import Image
 
-from tools import figures, minutes, outlines, site, workshop
+from tools import figures, minutes, outlines, rehearse, site, workshop
 from tools.lessons import Lesson, read_lesson, read_lessons
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LESSONS = read_lessons()
+OUTLINES = tomllib.loads(outlines.CHOICE.read_text(encoding="utf-8"))
 BY_NUMBER = {lesson.number: lesson for lesson in LESSONS}
 
 
@@ -118,6 +121,21 @@ def test_a_lesson_can_be_taught_from_its_copies(lesson: Lesson) -> None:
         nbformat.validate(copy)
 
 
+def test_the_final_quiz_lies_in_each_copy(tmp_path: Path) -> None:
+    """With its solutions for the instructor alone, and in the others nothing needs one."""
+    written = workshop.write_copies([], tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        f"{name}/final_quiz.ipynb" for name in workshop.COPIES
+    ]
+    learner, live, instructor = (nbformat.read(path, as_version=4) for path in written)
+    assert learner.cells == live.cells
+    assert not any(map(workshop.is_solution, learner.cells))
+    assert [*workshop.undefined(learner)] == []
+    questions = [cell.source for cell in learner.cells if "check(" in cell.source]
+    assert len(questions) >= 15
+    assert sum("check(" in cell.source for cell in instructor.cells) == 2 * len(questions)
+
+
 def test_a_name_that_a_solution_defined_is_found(tmp_path: Path) -> None:
     """The learner's copy would stop there."""
     solution = nbformat.v4.new_code_cell("found = 1", metadata={"tags": ["solution"]})
@@ -128,6 +146,27 @@ def test_a_name_that_a_solution_defined_is_found(tmp_path: Path) -> None:
 def test_outlines_are_as_the_lessons_make_them() -> None:
     """When a lesson's minutes change, so do the outlines, or this fails."""
     assert outlines.PAGE.read_text(encoding="utf-8") == outlines.page(), "run `make readme`, and read the outlines"
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_an_outline_leaves_no_cell_behind_that_a_part_may_need(name: str) -> None:
+    """What runs of each lesson is its beginning, cell by cell; `python -m tools.rehearse` runs it."""
+    parts = list(rehearse.parts_of(OUTLINES[name], BY_NUMBER))
+    assert [part.due for part in parts[1:]] == [*itertools.accumulate(part.minutes for part in parts)][:-1]
+    for number in {part.lesson for part in parts} - {""}:
+        run = [cell.id for part in parts if part.lesson == number for cell in [*part.left_out, *part.cells]]
+        assert run == [cell.id for cell in BY_NUMBER[number].cells("code")][: len(run)]
+
+
+def test_parts_out_of_order_are_refused() -> None:
+    """What the first of them needs would not have run."""
+    sections = list(outlines.parts_of(BY_NUMBER["00"]))
+    (first, second) = rehearse.parts_of(
+        {"parts": [{"lesson": "00", "sections": [sections[2], sections[4]]}]}, BY_NUMBER
+    )
+    assert (len(first.left_out) > 0, len(second.left_out) > 0) == (True, True)
+    with pytest.raises(ValueError, match="comes before one that follows it there"):
+        list(rehearse.parts_of({"parts": [{"lesson": "00", "sections": [sections[4], sections[2]]}]}, BY_NUMBER))
 
 
 def test_an_outline_that_is_too_long_is_refused() -> None:

@@ -23,6 +23,7 @@ from tools.canonical import sources_digest
 from tools.figures import alt_texts
 from tools.glossary import linked
 from tools.lessons import Lesson, read_lessons
+from tools.workshop import QUIZ
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -143,8 +144,8 @@ def build(folder: Path = SITE) -> Path:
     subprocess.run([*command, str(source), str(html)], check=True, env=environment)
     downloads = html / "_downloads"
     downloads.mkdir(exist_ok=True)
-    for lesson in lessons:
-        shutil.copy(lesson.path, downloads / lesson.path.name)
+    for path in [*(lesson.path for lesson in lessons), QUIZ]:
+        shutil.copy(path, downloads / path.name)
     shutil.copytree(ROOT / "images", html / "images")
     for page in html.rglob("*.html"):  # the label of MyST-NB's folds would hide their words from a screen reader
         text = page.read_text(encoding="utf-8")

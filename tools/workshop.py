@@ -6,6 +6,8 @@ From the one source come three folders in ``build/workshop``:
 - ``live``: code taken out as well, headings, prose and exercises kept: the instructor types;
 - ``instructor``: solutions open, outputs kept, and the page of ``teaching/`` about the lesson on top.
 
+The final quiz lies in each of them: with its solutions for the instructor, without for the others.
+
 The zip holds all that a bare machine needs where there is no network: wheels, with a Redis server among them, npm
 parts, the site, and the copies.
 """
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 WORKSHOP, TEACHING = ROOT / "build" / "workshop", ROOT / "teaching"
+QUIZ = TEACHING / "final_quiz.ipynb"
 # What git does not hold and a room without network wants.
 BESIDE = ("javascript/node_modules", "servers/node_modules", "build/site/html")
 INSTALL = """#!/bin/sh
@@ -67,12 +70,25 @@ def emptied(cell: NotebookNode) -> NotebookNode:
     return cell
 
 
-def learner(lesson: Lesson) -> NotebookNode:
-    """Return the lesson as a learner gets it: no solutions, no outputs."""
-    copy: NotebookNode = nbformat.from_dict(lesson.notebook)
+def unsolved(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of `notebook` without solutions and outputs."""
+    copy: NotebookNode = nbformat.from_dict(notebook)
     copy.cells = [emptied(cell) for cell in copy.cells if not is_solution(cell)]
     copy.metadata.pop("zarr_notebooks", None)
     return copy
+
+
+def opened(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of `notebook` whose solutions are not folded."""
+    copy: NotebookNode = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        cell.metadata.pop("jupyter", None)
+    return copy
+
+
+def learner(lesson: Lesson) -> NotebookNode:
+    """Return the lesson as a learner gets it: no solutions, no outputs."""
+    return unsolved(lesson.notebook)
 
 
 def live(lesson: Lesson) -> NotebookNode:
@@ -86,9 +102,7 @@ def live(lesson: Lesson) -> NotebookNode:
 
 def instructor(lesson: Lesson) -> NotebookNode:
     """Return the lesson with open solutions, and with the notes of ``teaching/`` below its title."""
-    copy: NotebookNode = nbformat.from_dict(lesson.notebook)
-    for cell in copy.cells:
-        cell.metadata.pop("jupyter", None)
+    copy = opened(lesson.notebook)
     notes = nbformat.v4.new_markdown_cell(notes_of(lesson))
     notes.id = "instructor-notes"
     copy.cells.insert(1, notes)
@@ -111,13 +125,16 @@ COPIES: dict[str, Callable[[Lesson], NotebookNode]] = {"learner": learner, "live
 
 
 def write_copies(lessons: Sequence[Lesson], folder: Path = WORKSHOP) -> list[Path]:
-    """Write each copy of each lesson, and return where."""
+    """Write each copy of each lesson and of the final quiz, and return where."""
     written = []
+    quiz = nbformat.read(QUIZ, as_version=4)
     for name, make in COPIES.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for lesson in lessons:
             written.append(folder / name / lesson.path.name)
             nbformat.write(make(lesson), written[-1])
+        written.append(folder / name / QUIZ.name)
+        nbformat.write(opened(quiz) if name == "instructor" else unsolved(quiz), written[-1])
     shutil.copytree(ROOT / "images", folder / "images", dirs_exist_ok=True)  # lesson 11 shows one
     return written
 
