@@ -222,16 +222,10 @@ def draw_strides(ax: Axes, array: npt.NDArray[Any]) -> tuple[int, ...]:
             ax.text(place, 0.5, f"{place * array.itemsize}", ha="center", va="top")
     ax.text(array.size, 0.5, f"{array.nbytes} bytes", ha="right", va="top")
     for axis, step in enumerate(array.strides):
-        end, y = step / array.itemsize + 0.5, 6.4 - 1.6 * axis
+        end, y = step / array.itemsize + 0.5, 6 - 1.6 * axis
         _arrow(ax, (0.4, y), (end + 0.1, y))
         ax.plot([end, end], [2, y], color="black", linewidth=1)
-        ax.text(
-            end + 0.5,
-            y,
-            f"axis {axis}: {step} bytes",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-        )
+        ax.text(0.4, y + 0.25, f"axis {axis}: {step} bytes", va="bottom")
     return array.strides
 
 
