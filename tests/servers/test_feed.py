@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -22,18 +19,8 @@ if TYPE_CHECKING:
 
     from helpers.servers import Fault
 
-ROOT = Path(__file__).parents[2]
 FILES = [(f"2015/{month:02}/rain {month}.gz", bytes([month]) * 1000) for month in range(1, 5)]
 PATHS = [path for path, _ in FILES]
-FORGETFUL = """
-from urllib.request import urlopen
-from helpers.servers import feed_server
-
-block = feed_server([("a", b"b")])
-server = block.__enter__()
-server.publish()
-print(urlopen(f"{server.url}/a").read())
-"""
 
 
 @pytest.fixture
@@ -102,23 +89,15 @@ def test_orders_are_carried_out_in_turn(server: FeedServer) -> None:
     assert [get(server, path).status_code for path in PATHS[:1] * 3 + PATHS[1:2]] == [503, 404, 200, 404]
 
 
-def test_latency() -> None:
-    """An answer takes as long as told."""
+def test_it_is_gone_with_its_block() -> None:
+    """The address answers no more; until then an answer takes as long as told."""
     with feed_server(FILES, latency_s=0.1) as server:
         began = time.monotonic()
         get(server, LISTING)
         assert time.monotonic() - began >= 0.1
-
-
-def test_it_is_gone_with_its_block_and_with_its_python() -> None:
-    """The address answers no more; a Python that forgets the block ends all the same."""
-    with feed_server(FILES) as server:
-        get(server, LISTING)
     client = http.client.HTTPConnection(server.url.removeprefix("http://"))
     with pytest.raises(ConnectionRefusedError):
         client.connect()
-    ran = subprocess.run([sys.executable, "-c", FORGETFUL], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert (ran.stdout, ran.stderr) == ("b'b'\n", "")
 
 
 def test_nothing_is_made_before_its_time() -> None:

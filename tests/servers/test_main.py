@@ -29,13 +29,8 @@ def test_what_was_found_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setattr(servers, "azure_program", lambda: Path("other", "azurite-blob"))
     assert servers.main([]) == 0
     assert capsys.readouterr().out == "Redis: valkey-server in folder\nAzure: azurite-blob in other\n"
+    assert servers.main(["--redis-program"]) == 0  # `binder/start` reads the bare path
+    assert capsys.readouterr().out == f"{Path('folder', 'valkey-server')}\n"
     monkeypatch.setattr(servers, "azure_program", lambda: None)
     assert servers.main([]) == 0
     assert capsys.readouterr().out == f"Redis: valkey-server in folder\n{AZURITE_MISSING}\n"
-
-
-def test_scripts_get_the_bare_path(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """`binder/start` reads the program from standard output."""
-    monkeypatch.setattr(servers, "redis_program", lambda: Path("valkey-server"))
-    assert servers.main(["--redis-program"]) == 0
-    assert capsys.readouterr().out == "valkey-server\n"

@@ -52,32 +52,28 @@ def sleeper() -> Iterator[tuple[GuardedProgram, int]]:
 
 
 def test_a_program_runs_for_as_long_as_the_block() -> None:
-    """It runs in the block, in a folder of its own; then neither is there."""
-    with sleeper() as (program, pid):
+    """It runs in the block, in a folder of its own; then neither is there, though the block fails, nor a pipe.
+
+    The interrupt of a terminal or notebook passes it by: it is in another session and group than this Python.
+    """
+    before = psutil.Process().num_fds()
+    with contextlib.suppress(ZeroDivisionError), sleeper() as (program, pid):
         assert runs(pid)
+        assert os.getsid(pid) != os.getsid(0)
+        assert os.getpgid(pid) != os.getpgid(0)
         assert not program.ended()
         assert Path(psutil.Process(pid).cwd()) == program.folder
-    assert not runs(pid)
-    assert not program.folder.exists()
-
-
-def test_a_block_that_fails_ends_its_program() -> None:
-    """An error passes, and takes the program with it."""
-    with pytest.raises(ZeroDivisionError), sleeper() as (program, pid):
         _ = 1 / 0
     assert not runs(pid)
     assert not program.folder.exists()
-
-
-def test_what_a_program_said_is_known_when_it_ended() -> None:
-    """A program that ends by itself leaves its words, errors included."""
-    with guarded_program(SHELL, ["-c", "echo out; echo wrong >&2; cat"]) as program:
-        assert program.ended(within_s=20)
-        assert program.said() == "out\nwrong\n"
+    assert psutil.Process().num_fds() == before
 
 
 def test_a_program_that_is_not_there_ends_at_once() -> None:
-    """The shell says so in what the program said."""
+    """The shell says so in what the program said; one that ends by itself leaves its words, errors included."""
+    with guarded_program(SHELL, ["-c", "echo out; echo wrong >&2; cat"]) as program:
+        assert program.ended(within_s=20)
+        assert program.said() == "out\nwrong\n"
     with guarded_program(Path("/nowhere/redis-server")) as program:
         assert program.ended(within_s=20)
         assert "/nowhere/redis-server" in program.said()
@@ -89,13 +85,6 @@ def test_a_killed_program_lets_the_block_end() -> None:
         os.kill(pid, signal.SIGKILL)
         assert program.ended(within_s=20)
     assert not program.folder.exists()
-
-
-def test_the_interrupt_of_a_terminal_or_notebook_passes_by() -> None:
-    """The program is in another session and group than this Python."""
-    with sleeper() as (_, pid):
-        assert os.getsid(pid) != os.getsid(0)
-        assert os.getpgid(pid) != os.getpgid(0)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
@@ -136,11 +125,3 @@ def test_a_killed_parent_takes_its_program_along() -> None:
         for other in others:
             os.kill(other, signal.SIGKILL)
         parent.communicate()
-
-
-def test_nothing_stays_open() -> None:
-    """A program leaves no file or pipe open in this process."""
-    before = psutil.Process().num_fds()
-    with sleeper():
-        pass
-    assert psutil.Process().num_fds() == before
