@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from dask.array import PerformanceWarning
 from distributed import Client, KilledWorker
 from zarr.storage import MemoryStore
 
@@ -70,6 +71,18 @@ def test_store_into_shards_larger_than_the_pieces_zarr_3682(tmp_path: Path) -> N
     assert lost_in_shards(lambda z: da.to_zarr(x, z), tmp_path / "3") == 0
 
 
+def test_an_array_given_to_to_zarr_is_safe_unless_one_shard_is_larger_than_the_setting(tmp_path: Path) -> None:
+    """Then a warning is all that Dask says, and half of the numbers are gone."""
+    contents = MemoryStore()
+    z = zarr.create_array(BarrierStore(contents, tmp_path, timeout_s=20), shape=64, chunks=4, shards=8, dtype="i8")
+    with (
+        dask.config.set({"array.chunk-size": "32B"}),
+        pytest.warns(PerformanceWarning, match=r"chunk size divisible by 8 is required"),
+    ):
+        da.to_zarr(numbers(), z)
+    assert lost_from(contents) == 32
+
+
 def test_store_reads_what_two_plans_need_once() -> None:
     """Sixteen chunks, two plans that use them all, sixteen requests."""
     store = CountingStore(MemoryStore())
@@ -111,6 +124,10 @@ def test_xarray_refuses_before_a_chunk_is_written() -> None:
     store = MemoryStore()
     labelled.to_zarr(store, encoding=UNALIGNED, consolidated=False, align_chunks=True)
     assert np.array_equal(zarr.open_array(store, path="x")[:], np.arange(1, 65))
+    with pytest.raises(ValueError, match="would overlap multiple Dask chunks"):
+        labelled.to_zarr(MemoryStore(), encoding={"x": {"shards": (8,)}}, consolidated=False)
+    labelled.to_zarr(store := MemoryStore(), consolidated=False)  # neither chunks nor shards: as Dask has them
+    assert zarr.open_array(store, path="x").chunks == (4,)
 
 
 def test_align_chunks_does_not_know_of_another_writer_default_does() -> None:
