@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,12 @@ import pytest
 import zarr
 from numcodecs import Zstd  # type: ignore[import-untyped]
 
-from helpers.teach.judges import judges_of, verdict
+from helpers.teach.judges import judges_of
+from tests.judging import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-
-def said(name: str, answer: object, *, timeout_s: float | None = None) -> str:
-    """Return what the judge of an exercise says, if need be with less patience."""
-    judge = judges_of(name[:2])[name]
-    return verdict(judge if timeout_s is None else dataclasses.replace(judge, timeout_s=timeout_s), answer)
 
 
 # --- right answers ---

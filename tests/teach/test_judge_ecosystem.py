@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +10,14 @@ import zarr
 
 from helpers.teach import check
 from helpers.teach.judge_ecosystem import _ice
-from helpers.teach.judges import judges_of, verdict
+from helpers.teach.judges import judges_of
+from tests.judging import endless, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 JUDGES = judges_of("14")
-
-
-def said(name: str, answer: object, timeout_s: float | None = None) -> str:
-    """Return what the judge says."""
-    judge = JUDGES[name]
-    return verdict(dataclasses.replace(judge, timeout_s=timeout_s or judge.timeout_s), answer)
 
 
 def datasets(pixel: tuple[float, ...], levels: int) -> list[dict[str, Any]]:
@@ -59,12 +53,6 @@ def corner(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
             0.0 for _ in level["coordinateTransformations"][0]["scale"]
         ]
     return found
-
-
-def endless(*_: object) -> None:
-    """Never return."""
-    while True:
-        pass
 
 
 def test_a_right_pyramid_is_right() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
@@ -12,15 +11,11 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.codecs.numcodecs import Delta, Quantize
 
-from helpers.teach.judges import judges_of, verdict
+from helpers.teach.judges import judges_of
+from tests.judging import said
 
 JUDGES = {**judges_of("03"), **judges_of("04")}
 METER = np.cumsum(np.random.default_rng(3).poisson(2, 100_000))
-
-
-def said(name: str, answer: object) -> str:
-    """Return what is said of an answer."""
-    return verdict(JUDGES[name], answer)
 
 
 def year(chunks: Any, *, shape: Any = (360, 180, 360), dtype: str = "f4", **more: Any) -> zarr.Array[Any]:
@@ -147,7 +142,7 @@ def test_what_raises_or_never_ends_is_said(name: str) -> None:
     bad = raising if functions else object.__new__(Raising)
     assert "Yours ended in RuntimeError: " in said(name, bad)
     slow = endless if functions else object.__new__(Endless)
-    assert "still running" in verdict(dataclasses.replace(JUDGES[name], timeout_s=0.3), slow)
+    assert "still running" in said(name, slow, timeout_s=0.3)
 
 
 def test_a_codec_that_loses_something_is_not_right() -> None:

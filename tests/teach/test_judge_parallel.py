@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import dask.array
 import pytest
 import zarr
 
-from helpers.teach.judges import judges_of, verdict
+from helpers.teach.judges import judges_of
+from tests.judging import endless, raising, said
 
 da: Any = dask.array  # typed in part
 JUDGES = judges_of("08") | judges_of("09")
@@ -88,18 +88,6 @@ def nothing(*_: object) -> None:
     """Do what a body of `...` does."""
 
 
-def raising(*_: object) -> None:
-    """Raise, as a learner's function may."""
-    msg = "not ready"
-    raise OSError(msg)
-
-
-def endless(*_: object) -> None:
-    """Never end."""
-    while True:
-        pass
-
-
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
@@ -113,7 +101,7 @@ def endless(*_: object) -> None:
 )
 def test_what_is_right_is_called_so(name: str, answer: object) -> None:
     """With what was counted."""
-    assert verdict(JUDGES[name], answer).startswith("Right. ")
+    assert said(name, answer).startswith("Right. ")
 
 
 @pytest.mark.parametrize(
@@ -141,20 +129,20 @@ def test_what_is_right_is_called_so(name: str, answer: object) -> None:
 )
 def test_what_is_wrong_gets_its_hint(name: str, answer: object, hint: str) -> None:
     """One that fits the mistake."""
-    said = verdict(JUDGES[name], answer)
-    assert said.startswith("Not yet. ")
-    assert hint in said
+    line = said(name, answer)
+    assert line.startswith("Not yet. ")
+    assert hint in line
 
 
 @pytest.mark.parametrize("name", ["08.share", "08.save", "09.pieces"])
 def test_functions_that_raise_or_never_end_are_told(name: str) -> None:
     """`check` ends in any case."""
-    assert "OSError: not ready" in verdict(JUDGES[name], raising)
-    assert "still running" in verdict(dataclasses.replace(JUDGES[name], timeout_s=0.3), endless)
+    assert "OSError: not ready" in said(name, raising)
+    assert "still running" in said(name, endless, timeout_s=0.3)
 
 
 @pytest.mark.parametrize("name", sorted(JUDGES))
 def test_other_things_than_asked_for_are_told(name: str) -> None:
     """Whatever they are."""
     for answer in (None, 7, "seven", [1, 2], object()):
-        assert verdict(JUDGES[name], answer).startswith("Not yet. Asked for is ")
+        assert said(name, answer).startswith("Not yet. Asked for is ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import re
 from typing import Any
 
@@ -11,7 +9,8 @@ import pytest
 import zarr
 
 from helpers.teach import check
-from helpers.teach.judges import judges_of, verdict
+from helpers.teach.judges import judges_of
+from tests.judging import endless, said
 
 JUDGES = judges_of("quiz")
 
@@ -28,18 +27,12 @@ def frame_of(ring: Any, n: int) -> object:
     return ring["frames"][slot] if ring["time"][slot] == n else None
 
 
-def endless(*_: object) -> None:
-    """Never return."""
-    for _number in itertools.count():
-        pass
-
-
 def test_right_answers_are_right() -> None:
     """An archive in one object, or in eight; and the reader."""
-    said = verdict(JUDGES["quiz.archive"], made())
-    assert said == "Right. A year lies in 20 chunks and an hour in 20, of 35.0 kB each. Full of data, it is 1 object."
-    assert "it is 8 objects" in verdict(JUDGES["quiz.archive"], made(shards=(2190, 200), chunks=(730, 25)))
-    assert verdict(JUDGES["quiz.frame"], frame_of) == "Right. Tried with 4 rings."
+    line = said("quiz.archive", made())
+    assert line == "Right. A year lies in 20 chunks and an hour in 20, of 35.0 kB each. Full of data, it is 1 object."
+    assert "it is 8 objects" in said("quiz.archive", made(shards=(2190, 200), chunks=(730, 25)))
+    assert said("quiz.frame", frame_of) == "Right. Tried with 4 rings."
 
 
 @pytest.mark.parametrize(
@@ -56,8 +49,8 @@ def test_right_answers_are_right() -> None:
 )
 def test_a_wrong_archive_gets_a_hint(answer: object, hint: str) -> None:
     """One that fits the mistake and names a lesson."""
-    said = verdict(JUDGES["quiz.archive"], answer)
-    assert re.match(rf"Not yet\. .*{hint}", said), said
+    line = said("quiz.archive", answer)
+    assert re.match(rf"Not yet\. .*{hint}", line), line
 
 
 @pytest.mark.parametrize(
@@ -73,13 +66,13 @@ def test_a_wrong_archive_gets_a_hint(answer: object, hint: str) -> None:
 )
 def test_a_wrong_reader_gets_a_hint(answer: object, hint: str) -> None:
     """For the label, the slot, and what raises."""
-    said = verdict(JUDGES["quiz.frame"], answer)
-    assert re.match(rf"Not yet\. .*{hint}", said), said
+    line = said("quiz.frame", answer)
+    assert re.match(rf"Not yet\. .*{hint}", line), line
 
 
 def test_an_endless_reader_is_stopped() -> None:
     """After the time of the exercise."""
-    assert "still running" in verdict(dataclasses.replace(JUDGES["quiz.frame"], timeout_s=0.3), endless)
+    assert "still running" in said("quiz.frame", endless, timeout_s=0.3)
 
 
 @pytest.mark.parametrize("name", JUDGES)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
-import time
 import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,27 +18,10 @@ from zarr.buffer import default_buffer_prototype
 from zarr.storage import ObjectStore
 
 from helpers.servers import s3_server
-from helpers.teach.judges import judges_of, verdict
+from tests.judging import endless, raising, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-def says(name: str, answer: object, *, timeout_s: float | None = None) -> str:
-    """Return the verdict about an answer."""
-    judge = judges_of(name[:2])[name]
-    return verdict(dataclasses.replace(judge, timeout_s=timeout_s or judge.timeout_s), answer)
-
-
-def endless(*_: object) -> None:
-    """Never end."""
-    while True:
-        time.sleep(0.01)
-
-
-def raising(*_: object) -> None:
-    """Raise an error."""
-    raise LookupError
 
 
 # --- what the solutions of lesson 05 do, and how learners go wrong ---
@@ -122,7 +103,7 @@ def consolidates_unless_it_was(store: Any) -> None:
 )
 def test_lesson_05(name: str, answer: object, line: str) -> None:
     """Right, wrong in several ways, empty, raising."""
-    assert says(name, answer).startswith(line)
+    assert said(name, answer).startswith(line)
 
 
 # --- lesson 06 ---
@@ -177,7 +158,7 @@ async def failing(*_: object) -> None:
 )
 def test_a_copy_of_what_is_missing(answer: object, line: str) -> None:
     """Right, wrong in several ways, empty, raising."""
-    assert says("06.fill_up", answer).startswith(line)
+    assert said("06.fill_up", answer).startswith(line)
 
 
 KINDS: list[type] = []
@@ -336,7 +317,7 @@ async def as_number(self: Any, key: str) -> int:
 def test_a_store_of_the_learner(name: str, answer: object, line: str) -> None:
     """Right, wrong in several ways, empty, raising."""
     with warnings.catch_warnings(action="ignore"):
-        assert says(name, answer).startswith(line)
+        assert said(name, answer).startswith(line)
 
 
 # --- lesson 07 ---
@@ -412,12 +393,12 @@ class Endless(dict[str, Any]):
 )
 def test_a_bucket_opened_three_ways(make: Callable[[], Answer], line: str) -> None:
     """Right, wrong in several ways, empty, raising."""
-    assert says("07.three_ways", make()).startswith(line)
+    assert said("07.three_ways", make()).startswith(line)
 
 
 def test_a_bucket_that_is_gone() -> None:
     """Without the server there is no key."""
-    assert says("07.three_ways", dict.fromkeys(["obstore", "s3fs", "address"])).startswith(
+    assert said("07.three_ways", dict.fromkeys(["obstore", "s3fs", "address"])).startswith(
         "Not yet. The server is gone"
     )
 
@@ -443,7 +424,7 @@ def options(retries: int = 20, *, timeout: str = "0.6s", retry_s: float = 1) -> 
 )
 def test_a_policy(answer: object, line: str) -> None:
     """Right, wrong in several ways, raising."""
-    assert says("07.policy", answer).startswith(line)
+    assert said("07.policy", answer).startswith(line)
 
 
 async def endless_names(*_: object) -> Any:
@@ -467,4 +448,4 @@ async def endless_names(*_: object) -> Any:
 )
 def test_what_never_ends_is_stopped(name: str, answer: object) -> None:
     """Within the time limit."""
-    assert says(name, answer, timeout_s=0.3).startswith("Not yet. After 0.3 s it was still running")
+    assert said(name, answer, timeout_s=0.3).startswith("Not yet. After 0.3 s it was still running")
