@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -123,11 +124,9 @@ def walk(parts: Sequence[Part]) -> Iterator[tuple[Part, float, float, float, lis
 
 
 def _open(folder: Path) -> NotebookClient:
-    client = NotebookClient(
-        nbformat.v4.new_notebook(), timeout=CELL_TIMEOUT_S, resources={"metadata": {"path": str(folder)}}
-    )
-    client.create_kernel_manager()
-    client.start_new_kernel(cwd=str(folder))
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(folder), extra_arguments=["--IPKernelApp.log_level=ERROR"])
+    client = NotebookClient(nbformat.v4.new_notebook(), km=manager, timeout=CELL_TIMEOUT_S)
     client.start_new_kernel_client()
     return client
 
