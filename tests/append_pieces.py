@@ -55,8 +55,13 @@ def begin(store: Store, axis: str, layout: str, *, batches: int = 1) -> None:
     step = "3h" if axis == "regular" else None
     if layout == "chunks":
         append(first, store, chunks=CHUNKS, step=step)
-    elif layout == "shards":
-        append(first, store, encoding={"rain": {"chunks": (2, 2, 5), "shards": (4, 4, 5)}}, step=step)
+    elif "shards" in layout:  # a batch ends within a shard, or fills it
+        shards = (
+            {"chunks": (2, 2, 5), "shards": (4, 4, 5)}
+            if layout == "shards"
+            else {"chunks": (1, 2, 5), "shards": (3, 4, 5)}
+        )
+        append(first, store, encoding={"rain": shards}, step=step)
     else:
         times = {"units": "minutes since 2020-01-01", "dtype": "i8"}
         first.to_zarr(store, encoding={"time": times, "rain": {"chunks": (4, 2, 5)}}, consolidated=True)

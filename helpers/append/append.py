@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from helpers.append.archive import PRESENT, Archive, begin, checked_labels, every, refuse, text
-from helpers.append.store import ROOT, get, open_store, put, writing
+from helpers.append.store import ROOT, get, locked, open_store, put
 from helpers.counting import CountingStore
 from helpers.units import format_count, format_nbytes
 
@@ -28,13 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy.typing as npt
     from zarr.abc.store import Store
 
-    from helpers.append.archive import Labels, Step
-
-    type Places = npt.NDArray[np.int64]
-    type Flags = npt.NDArray[np.bool_]
+    from helpers.append.archive import Array, Encodings, Step
 
 __all__ = ["Appended", "append"]
 
@@ -57,9 +53,8 @@ class Appended:
 
     def __repr__(self) -> str:
         steps = f"{format_count(self.added, 'step')} added, {self.skipped} skipped, {self.replaced} replaced"
-        missing = f", {self.missing} missing" if self.missing else ""
         written = f"{format_count(self.objects_written, 'object')}, {format_nbytes(self.bytes_written)} written"
-        return f"<Appended: {steps}{missing}, at {self.region.start}:{self.region.stop}; {written}>"
+        return f"<Appended: {steps}, {self.missing} missing, at {self.region.start}:{self.region.stop}; {written}>"
 
 
 def append(
@@ -70,7 +65,7 @@ def append(
     step: Step | None = None,
     replace: bool = False,
     chunks: Mapping[str, int] | None = None,
-    encoding: Mapping[str, Mapping[str, object]] | None = None,
+    encoding: Encodings | None = None,
     max_gap: int = 1000,
 ) -> Appended:
     """Add steps to an archive, or begin it with them.
@@ -95,7 +90,7 @@ def append(
         Replace steps that the archive has with other values. Without it, such a step is an error.
     chunks : mapping of str to int, optional
         For the first piece: steps in a chunk, and its size in other dimensions; what is not named is not cut.
-        Without it, chunks of 4 MiB that suit maps and series alike. Pieces of whole chunks are the cheapest.
+        Without it, as many steps as 4 MiB hold. Pieces of whole chunks are the cheapest.
     encoding : mapping of str to mapping, optional
         For the first piece: how a variable is stored, as for `Dataset.to_zarr`. Later calls keep what it chose.
     max_gap : int, default 1000
@@ -118,6 +113,10 @@ def append(
     Gaps hold NaN, or 0, False and "" in variables that know no NaN. Steps that are there already are compared with
     what comes, for which their chunks are read. Attributes are those of the first piece.
 
+    Readers fetch a shard in two steps, its index and then chunks. If batches end inside a shard, it is written again,
+    and whoever is reading it just then meets an error, or values from another place in it. Let batches fill whole
+    shards where others read all the time, or use Icechunk.
+
     An archive without consolidated metadata gets it. If another program lengthened the arrays and did not renew it,
     its steps are overwritten: run `zarr.consolidate_metadata` first.
 
@@ -132,7 +131,7 @@ def append(
     >>> append(rain("2020-01-01T00", "2020-01-01T06"), store).added
     6
     >>> append(rain("2020-01-01T04", "2020-01-01T08"), store)
-    <Appended: 2 steps added, 2 skipped, 0 replaced, at 4:8; 5 objects, 4.1 kB written>
+    <Appended: 2 steps added, 2 skipped, 0 replaced, 0 missing, at 4:8; 5 objects, 4.1 kB written>
     >>> xr.open_zarr(store).rain.shape
     (8, 3)
     """
@@ -149,16 +148,15 @@ def append(
         return archive
 
     archive = opened()
-    with writing(target, dim) as transaction:
+    with locked(target, dim) as transaction:
         if get(target, ROOT) != archive.published:  # another writer was faster
             archive = opened()
         places, there = _places(archive, labels, max_gap)
         other = _differ(ds, archive, places, there)
         if other.any() and not replace:
-            msg = (
-                f"the archive holds other values for {other.sum()} of {other.size} steps, the first at "
-                f"{text(labels[other][0])}. Give replace=True to replace them, or leave them out."
-            )
+            first = text(labels[other][0])
+            msg = f"the archive holds other values for {other.sum()} of {other.size} steps, the first at {first}. "
+            msg += "Give replace=True to replace them, or leave them out."
             raise ValueError(msg)
         before, wanted = archive.length, ~there | other
         if wanted.any():
@@ -169,7 +167,7 @@ def append(
             if archive.step is not None and other.any():
                 archive.array(PRESENT).oindex[places[other]] = False
             grows = ds.drop_vars(set(ds.variables) - {dim, *archive.names})
-            _write(grows.isel({dim: np.flatnonzero(wanted)}), archive, places[wanted], before)
+            _write(grows.isel({dim: _span(np.flatnonzero(wanted))}), archive, places[wanted], before)
             if archive.step is not None and (late := places[wanted & (places < before)]).size:
                 archive.array(PRESENT).oindex[late] = True
             if not transaction and archive.length > before:
@@ -185,7 +183,7 @@ def append(
     )
 
 
-def _places(archive: Archive, labels: Labels, max_gap: int) -> tuple[Places, Flags]:
+def _places(archive: Archive, labels: Array, max_gap: int) -> tuple[Array, Array]:
     """Return the position of each label, ascending, and whether the archive has its step."""
     length, step, last = archive.length, archive.step, archive.last
     inside = np.zeros(labels.size, bool) if last is None else labels <= last[0]
@@ -201,43 +199,40 @@ def _places(archive: Archive, labels: Labels, max_gap: int) -> tuple[Places, Fla
             raise ValueError(msg)
         gaps = np.diff(places[~inside], prepend=length - 1) - 1
         if gaps.size and gaps.max() > max_gap:
-            msg = (
-                f"{gaps.max()} steps are missing before {text(labels[~inside][gaps.argmax()])}, and would be stored as "
-                f"missing. If that is right, give max_gap={gaps.max()} or more."
-            )
+            after = text(labels[~inside][gaps.argmax()])
+            msg = f"{gaps.max()} steps are missing before {after}. If that is right, give max_gap={gaps.max()} or more."
             raise ValueError(msg)
         there[inside] = archive.array(PRESENT).oindex[places[inside]] if inside.any() else True
     elif inside.any():
         known = archive.labels(0, length)
         places[inside] = np.searchsorted(known, labels[inside])
         if (between := known[places[inside]] != labels[inside]).any():
-            msg = (
-                f"{text(labels[inside][between][0])} comes before the archive's last step, {text(known[-1])}, and is "
-                f"not in it. It grows at its end only: leave it out, or begin an archive with step=, which keeps room."
-            )
+            late = text(labels[inside][between][0])
+            msg = f"{late} comes before the archive's last step, {text(known[-1])}, and is not in it. "
+            msg += "It grows at its end only: leave it out, or begin an archive with step=, which keeps room."
             raise ValueError(msg)
     return places, there
 
 
-def _differ(ds: xr.Dataset, archive: Archive, places: Places, there: Flags) -> Flags:
+def _differ(ds: xr.Dataset, archive: Archive, places: Array, there: Array) -> Array:
     """Return for each step whether the archive has other values there, a chunk of steps at a time."""
     other, held = np.zeros(places.size, bool), np.flatnonzero(there)
     for name in archive.names if held.size else ():
         array = archive.array(name)
         along = (array.shards or array.chunks)[archive.axes[name]]
         for part in np.split(held, np.flatnonzero(np.diff(places[held] // along)) + 1):
-            new = archive.coded(name, ds.variables[name].isel({archive.dim: part}))[1]
+            new = archive.coded(name, ds.variables[name].isel({archive.dim: _span(part)}))[1]
             old = archive.template.variables[name].isel({archive.dim: places[part]})
             unlike = (new != old) & ~(new.isnull() & old.isnull())
             other[part] |= unlike.any(set(unlike.dims) - {archive.dim}).values
     return other
 
 
-def _write(piece: xr.Dataset, archive: Archive, places: Places, before: int) -> None:
+def _write(piece: xr.Dataset, archive: Archive, places: Array, before: int) -> None:
     """Write steps: in place those that readers may look at, and in one region all from the published end on."""
     dim, step, inside = archive.dim, archive.step, int(np.searchsorted(places, before))
     for run in np.split(np.arange(inside), np.flatnonzero(np.diff(places[:inside]) > 1) + 1):
-        _store(piece.isel({dim: run}), archive, places[run])
+        _store(piece.isel({dim: _span(run)}), archive, places[run])
     if archive.length == before:
         return
     new = piece.isel({dim: slice(inside, None)})
@@ -255,16 +250,18 @@ def _write(piece: xr.Dataset, archive: Archive, places: Places, before: int) -> 
         raise OSError(msg)
 
 
-def _store(piece: xr.Dataset, archive: Archive, places: Places) -> None:
+def _store(piece: xr.Dataset, archive: Archive, places: Array) -> None:
     """Write steps that follow each other, as the archive stores them: Dask arrays cut along its chunks or shards."""
     piece = piece.drop_encoding().drop_vars(archive.dim)
-    texts = {
-        name: each.astype(archive.array(str(name)).dtype) for name, each in piece.items() if each.dtype.kind in "TUO"
-    }
+    texts = {key: each.astype(archive.array(str(key)).dtype) for key, each in piece.items() if each.dtype.kind in "TUO"}
     if places.size and piece.variables:
-        region = {archive.dim: slice(int(places[0]), int(places[-1]) + 1)}
-        options: dict[str, Any] = {"align_chunks": True, "write_empty_chunks": True, "consolidated": False}
-        piece.assign(texts).to_zarr(archive.draft, region=region, mode="r+", zarr_format=3, **options)
+        how: dict[str, Any] = {"region": {archive.dim: _span(places)}, "align_chunks": True, "write_empty_chunks": True}
+        piece.assign(texts).to_zarr(archive.draft, consolidated=True, zarr_format=3, **how)
+
+
+def _span(places: Array) -> Array | slice:
+    """Return places that follow each other as a slice, which copies nothing."""
+    return slice(places[0], places[-1] + 1) if places.size and np.ptp(places) == places.size - 1 else places
 
 
 def _nothing(dtype: np.dtype[Any]) -> Any:

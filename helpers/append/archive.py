@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,10 @@ import pandas as pd
 import xarray as xr
 import zarr
 from pandas.tseries.frequencies import to_offset
-from zarr.buffer import default_buffer_prototype
 from zarr.codecs import BloscCodec, ZstdCodec
-from zarr.storage import MemoryStore
+from zarr.storage import MemoryStore, StorePath
 
 from helpers.append.store import ROOT, Draft, get, keys, put
-from helpers.cost import suggest_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
     type Step = str | int | timedelta | np.timedelta64
-    type Labels = npt.NDArray[Any]
+    type Encodings = Mapping[str, Mapping[str, object]]
+    type Array = npt.NDArray[Any]
 
 __all__ = ["PRESENT", "Archive", "begin", "checked_labels", "refuse"]
 
@@ -61,7 +61,7 @@ class Archive:
     """
 
     def __init__(self, store: Store, root: dict[str, Any], dim: str, published: bytes | None = None) -> None:
-        self.store, self.root, self.dim, self.published, self.fixed = store, root, dim, published, dict[str, bytes]()
+        self.store, self.dim, self.published, self.fixed = store, dim, published, dict[str, bytes]()
         nodes = root["consolidated_metadata"]["metadata"]
         self.nodes = {name: node for name, node in nodes.items() if node["node_type"] == "array" and "/" not in name}
         axes = {name: list(node.get("dimension_names") or ()) for name, node in self.nodes.items()}
@@ -76,9 +76,10 @@ class Archive:
         self.length: int = lengths[dim]
         marks = self.nodes.get(PRESENT, {}).get("attributes", {})
         self.names = [name for name in self.axes if name != dim and not (name == PRESENT and "step" in marks)]
-        self.draft = Draft(store, self.nodes)
+        self.draft = Draft(store, {f"{name}/{ROOT}": node for name, node in self.nodes.items()} | {ROOT: root})
         # Of labels as many are read as are needed, and by `labels`.
-        self.template = xr.open_zarr(self.draft, consolidated=False, chunks=None, drop_variables=[dim])
+        how: dict[str, Any] = {"chunks": None, "drop_variables": [dim], "create_default_indexes": False}
+        self.template = xr.open_zarr(self.draft, consolidated=True, zarr_format=3, **how)
         attrs = self.nodes[dim]["attributes"]
         units = {key: attrs[key] for key in ("units", "calendar") if key in attrs}
         self.encodings = {str(name): each.encoding for name, each in self.template.variables.items()} | {dim: units}
@@ -99,22 +100,20 @@ class Archive:
             msg = f"{store} holds an array. An archive is a group with labels, as ds.to_zarr() makes it."
             raise ValueError(msg)
         if not root.get("consolidated_metadata"):
-            arrays = zarr.open_group(store, mode="r", use_consolidated=False).arrays()
-            documents = {name: each.metadata.to_buffer_dict(default_buffer_prototype())[ROOT] for name, each in arrays}
-            nodes = {name: json.loads(each.to_bytes()) for name, each in documents.items()}
+            names = zarr.open_group(store, mode="r", use_consolidated=False).array_keys()
+            nodes = {name: json.loads(get(store, f"{name}/{ROOT}") or b"") for name in names}
             root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
         return cls(store, root, dim, published)
 
-    def array(self, name: str) -> zarr.Array[Any]:
+    def array(self, name: str, **config: bool) -> zarr.Array[Any]:
         """Return an array as this document describes it."""
-        mode = "r" if self.store.read_only else "r+"
-        return zarr.open_array(self.draft, path=name, mode=mode, zarr_format=3, config={"write_empty_chunks": True})
+        how: Any = {"write_empty_chunks": True, **config}
+        return zarr.Array(zarr.AsyncArray(self.nodes[name], StorePath(self.store, name), how))
 
-    def labels(self, first: int, last: int) -> Labels:
+    def labels(self, first: int, last: int) -> Array:
         """Read labels from one position up to another."""
         stored = xr.Variable(self.dim, np.asarray(self.array(self.dim)[first:last]), self.encodings[self.dim])
-        values: Labels = xr.conventions.decode_cf_variable(self.dim, stored).values
-        return values
+        return np.asarray(xr.conventions.decode_cf_variable(self.dim, stored).values)
 
     def coded(self, name: str, given: xr.Variable) -> tuple[xr.Variable, xr.Variable]:
         """Return values as they are stored, and as they will be read back: in its unit, packed, cut off."""
@@ -135,11 +134,11 @@ class Archive:
     def publish(self) -> None:
         """Store the metadata of the arrays, and last the one document that readers open."""
         names = self.nodes if self.published is None else self.axes
-        put(self.store, {f"{name}/{ROOT}": json.dumps(self.nodes[name], indent=2).encode() for name in names})
-        put(self.store, {ROOT: json.dumps(self.root, indent=2).encode()})
+        for documents in ([f"{name}/{ROOT}" for name in names], [ROOT]):
+            put(self.store, {key: json.dumps(self.draft.documents[key], indent=2).encode() for key in documents})
 
 
-def distance(step: Step, labels: Labels) -> Any:
+def distance(step: Step, labels: Array) -> Any:
     """Return a distance such that it can be added to labels."""
     if isinstance(step, int) != (labels.dtype.kind in "iu"):
         msg = f"step={step!r} does not fit labels of {labels.dtype}. Give '3h' or the like for times, 3 for integers."
@@ -166,7 +165,7 @@ def text(label: Any) -> str:
     return str(seconds if seconds == label else label)
 
 
-def checked_labels(ds: xr.Dataset, dim: str) -> Labels:
+def checked_labels(ds: xr.Dataset, dim: str) -> Array:
     """Return the labels of a piece, or refuse them."""
     if not isinstance(ds, xr.Dataset) or dim not in ds.indexes:
         msg = f"append takes a Dataset with labels {dim!r} along a dimension {dim!r}, not this {type(ds).__name__}."
@@ -174,26 +173,19 @@ def checked_labels(ds: xr.Dataset, dim: str) -> Labels:
     index = ds.indexes[dim]
     some = index[0] if len(index) else None
     if (zone := getattr(some, "tzinfo", None)) is not None:
-        msg = (
-            f"{dim!r} carries a time zone, {zone}, which Zarr cannot keep. Convert it to UTC: "
-            f"ds.assign_coords({dim}=pd.DatetimeIndex(ds.indexes[{dim!r}]).tz_convert(None))."
-        )
+        msg = f"{dim!r} carries a time zone, {zone}, which Zarr cannot keep. Convert it to UTC: ds.assign_coords("
+        msg += f"{dim}=pd.DatetimeIndex(ds.indexes[{dim!r}]).tz_convert(None))."
         raise TypeError(msg)
     labels = index.to_numpy()
-    if labels.dtype.kind == "O" and not (isinstance(some, str | None) or hasattr(some, "calendar")):
-        msg = f"{dim!r} is of type {index.dtype} ({type(some).__name__}). Give times, numbers or text."
-        raise TypeError(msg)
     if index.hasnans or not (index.is_monotonic_increasing and index.is_unique):
         at = int(np.flatnonzero(index.isna() | np.append(False, ~(labels[1:] > labels[:-1])))[0])
-        msg = (
-            f"{dim!r} is not in order, or has no label, at {at}: {text(labels[at])}. Use ds.sortby({dim!r}), "
-            f"ds.drop_duplicates({dim!r}) or ds.dropna({dim!r})."
-        )
+        msg = f"{dim!r} is not in order, or has no label, at {at}: {text(labels[at])}. "
+        msg += f"Use ds.sortby({dim!r}), ds.drop_duplicates({dim!r}) or ds.dropna({dim!r})."
         raise ValueError(msg)
     return labels
 
 
-def refuse(ds: xr.Dataset, archive: Archive, labels: Labels, step: Step | None) -> None:
+def refuse(ds: xr.Dataset, archive: Archive, labels: Array, step: Step | None) -> None:
     """Raise an error unless a piece has the variables, types, sizes and fixed values of the archive."""
     known = {name: each for name, each in archive.template.variables.items() if name != PRESENT or archive.step is None}
     missing, unknown = {*known, archive.dim} - {*ds.variables}, {*ds.variables} - {*known, archive.dim}
@@ -215,10 +207,8 @@ def _refuse_changed(archive: Archive, name: str, new: xr.Variable) -> None:
         if archive.coded(name, new)[1].equals(new):  # type: ignore[no-untyped-call]
             return
     stored = archive.encodings[name].get("units", archive.array(name).dtype)
-    msg = (
-        f"{name!r} ({new.dtype}) does not fit the archive, which stores {str(stored)!r}: other values would be read "
-        f"back. Convert it, decode it (xr.decode_cf), or copy the archive into one that append begins."
-    )
+    msg = f"{name!r} ({new.dtype}) does not fit the archive, which stores {str(stored)!r}: other values would be read "
+    msg += "back. Convert it, decode it (xr.decode_cf), or copy the archive into one that append begins."
     raise ValueError(msg)
 
 
@@ -241,13 +231,7 @@ def _refuse_other(archive: Archive, name: str, new: xr.Variable, like: xr.Variab
 
 
 def begin(
-    ds: xr.Dataset,
-    store: Store,
-    dim: str,
-    *,
-    step: Step | None,
-    chunks: Mapping[str, int],
-    encoding: Mapping[str, Mapping[str, object]],
+    ds: xr.Dataset, store: Store, dim: str, *, step: Step | None, chunks: Mapping[str, int], encoding: Encodings
 ) -> Archive:
     """Return the archive that a first piece calls for, without any step. Nothing is stored."""
     labels = ds.indexes[dim].to_numpy()
@@ -255,85 +239,64 @@ def begin(
         msg = f"{PRESENT!r} is the record of an archive: append ds.sel({dim}=ds.{PRESENT}).drop_vars({PRESENT!r})."
         raise ValueError(msg)
     if not labels.size or chunks.get(dim, 1) < 1 or not {*chunks, *encoding} <= {*ds.sizes, *ds.variables}:
-        msg = (
-            f"an archive cannot begin with {dict(ds.sizes)}, chunks={dict(chunks)!r}, encoding={dict(encoding)!r}. "
-            f"Give at least one step, and chunks of one or more; name variables that are there."
-        )
+        msg = f"an archive cannot begin with {dict(ds.sizes)}, chunks={dict(chunks)!r}, encoding={dict(encoding)!r}. "
+        msg += "Give at least one step, and chunks of one or more; name variables that are there."
         raise ValueError(msg)
     apart = None if step is None else distance(step, labels)
     empty = xr.Dataset({name: _without_steps(each, dim) for name, each in ds.variables.items()}, attrs=ds.attrs)
-    if _is_time(labels):
+    if labels.dtype.kind == "M" or hasattr(labels[0], "calendar"):
         calendar = getattr(labels[0], "calendar", "proleptic_gregorian")
         units = {"units": f"{_unit(labels, apart)} since 1970-01-01", "calendar": calendar}
         empty[dim] = (dim, np.zeros(0, np.int64), ds[dim].attrs | units)
-    if step is not None:
-        marks = {"long_name": "whether the step has been appended"}
-        every_ = {"step": step if isinstance(step, int) else str(pd.Timedelta(step))}
-        empty[PRESENT] = (dim, np.zeros(0, bool), marks | every_)
-    how = {str(name): _choices(str(name), each, dim, chunks) for name, each in empty.variables.items()}
-    for name, choices in encoding.items():
-        how[name] |= choices
+    if apart is not None:
+        marks = {"step": step if isinstance(apart, int) else str(pd.Timedelta(apart))}
+        empty[PRESENT] = (dim, np.zeros(0, bool), {"long_name": "whether the step has been appended", **marks})
+    empty = empty.set_coords([name for name in (*ds.coords, PRESENT) if name in empty])
+    how = {str(name): _choices(str(name), each, dim, chunks, encoding) for name, each in empty.variables.items()}
     memory = MemoryStore()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)  # that metadata is consolidated
-        coordinates = [name for name in (*ds.coords, PRESENT) if name in empty]
-        empty.set_coords(coordinates).to_zarr(memory, encoding=how, zarr_format=3, write_empty_chunks=True)
+        empty.to_zarr(memory, encoding=how, zarr_format=3, write_empty_chunks=True)
     archive = Archive(memory, json.loads(get(memory, ROOT) or b""), dim)
     archive.fixed = {key: get(memory, key) or b"" for key in keys(memory) if not key.endswith(ROOT)}
-    archive.store, archive.draft, archive.step = store, Draft(store, archive.nodes), apart
+    archive.store, archive.draft, archive.step = store, Draft(store, archive.draft.documents), apart
     return archive
 
 
-def is_text(variable: xr.Variable) -> bool:
-    """Whether values are text, of fixed length or not."""
-    kind = variable.dtype.kind
-    return kind in "TU" or (kind == "O" and pd.api.types.infer_dtype(variable.values.ravel()) in ("string", "empty"))
-
-
-def _is_time(labels: Labels) -> bool:
-    return labels.dtype.kind == "M" or hasattr(labels[0], "calendar")
-
-
-def _unit(labels: Labels, apart: Any) -> str:
+def _unit(labels: Array, apart: Any) -> str:
     """Return the coarsest unit of time that is whole for labels and steps."""
+    step = np.timedelta64(0, "ns") if apart is None else apart
     if labels.dtype.kind == "O":
         return "microseconds"
-    step = np.timedelta64(0, "ns") if apart is None else apart
-    for unit, name in UNITS.items():
-        if (labels.astype(f"M8[{unit}]") == labels).all() and step.astype(f"m8[{unit}]") == step:
-            return name
-    return "nanoseconds"
+    whole = [unit for unit in UNITS if (labels.astype(f"M8[{unit}]") == labels).all()]
+    return UNITS[next(unit for unit in whole if step.astype(f"m8[{unit}]") == step)]
 
 
 def _without_steps(variable: xr.Variable, dim: str) -> xr.Variable:
     """Return a variable without its encoding; without values where it grows, which Dask need not compute then."""
-    dtype: Any = np.dtypes.StringDType() if is_text(variable) else variable.dtype
-    if dim not in variable.dims:
-        return xr.Variable(variable.dims, variable.values.astype(dtype), variable.attrs)
+    kind, dtype = variable.dtype.kind, variable.dtype
+    if kind in "TU" or (kind == "O" and pd.api.types.infer_dtype(variable.values.ravel()) in ("string", "empty")):
+        dtype = np.dtypes.StringDType()
     shape = [0 if along == dim else size for along, size in variable.sizes.items()]
-    return xr.Variable(variable.dims, np.zeros(shape, dtype), variable.attrs)
+    values = np.zeros(shape, dtype) if dim in variable.dims else variable.values.astype(dtype)
+    return xr.Variable(variable.dims, values, variable.attrs)
 
 
-def _choices(name: str, variable: xr.Variable, dim: str, chunks: Mapping[str, int]) -> dict[str, Any]:
+def _choices(name: str, like: xr.Variable, dim: str, chunks: Mapping[str, int], encoding: Encodings) -> dict[str, Any]:
     """Return how to store a variable. The checksum lets every reader notice a damaged chunk, at 4 bytes each."""
     chosen: dict[str, Any] = {"compressors": (ZstdCodec(level=0, checksum=True),)}
-    sizes = {str(along): max(size, 1) for along, size in variable.sizes.items()}
+    sizes = {str(along): max(size, 1) for along, size in like.sizes.items()}
     if tuple(sizes) == (dim,):
         chosen["chunks"] = (AXIS_CHUNK,)
-    elif chunks and sizes:
-        asked = {along: chunks.get(along, -1) for along in sizes}
-        chosen["chunks"] = tuple(sizes[d] if n == -1 else n if d == dim else min(n, sizes[d]) for d, n in asked.items())
-    elif dim in sizes:  # for maps and series alike, of an archive of a thousand steps
-        one_map = tuple(0 if along == dim else slice(None) for along in sizes)
-        history = tuple(slice(None) if along == dim else 0 for along in sizes)
-        shape = tuple({**sizes, dim: 1000}.values())
-        dtype = "f8" if variable.dtype.kind == "T" else variable.dtype
-        chosen["chunks"] = suggest_chunks(shape, dtype, [(one_map, 1), (history, 1)], limit=1)[0].chunks
-    # Labels grow by about the same number each: bit by bit they compress fifteen times better.
-    if name == dim and variable.dtype.kind in "iuf":
+    elif sizes:
+        cut = {along: n if chunks.get(along, -1) == -1 else min(chunks[along], n) for along, n in sizes.items()}
+        fit = min(2**22 // max(math.prod(cut.values()) * like.dtype.itemsize, 1), 1000)
+        chosen["chunks"] = tuple(chunks.get(dim, max(fit, 1)) if along == dim else n for along, n in cut.items())
+    # Array grow by about the same number each: bit by bit they compress fifteen times better.
+    if name == dim and like.dtype.kind in "iuf":
         chosen["compressors"] = (BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),)
-    if variable.dtype.kind in "Mm":
-        unit, nat = UNITS[np.datetime_data(variable.dtype)[0]], int(np.iinfo(np.int64).min)
-        chosen["units"] = f"{unit} since 1970-01-01" if variable.dtype.kind == "M" else unit
+    if like.dtype.kind in "Mm":
+        unit, nat = UNITS[np.datetime_data(like.dtype)[0]], int(np.iinfo(np.int64).min)
+        chosen["units"] = f"{unit} since 1970-01-01" if like.dtype.kind == "M" else unit
         chosen |= {"dtype": "int64", "_FillValue": nat, "fill_value": nat}
-    return chosen
+    return chosen | dict(encoding.get(name, {}))

@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import icechunk
 
 from helpers.append.append import Appended, append
-from helpers.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,36 +27,22 @@ if TYPE_CHECKING:
 __all__ = ["Commit", "append_commit", "commit", "open_repository"]
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
-class Commit[T]:
+class Commit[T](NamedTuple):
     """Say what `commit` did.
 
     Parameters
     ----------
-    message : str
-        What the history says of it.
-    snapshot_id : str
-        The archive with the change, for `Repository.readonly_session`: other writers may be further by now.
     result : T
         What the change returned, when it was made for the last time.
     redone : int
         How often it was made again, since another writer had changed the same.
-
-    Examples
-    --------
-    >>> Commit(message="batch 1", snapshot_id="W0KERMV14QPA9Z6F2Z90", result=None, redone=1)
-    <Commit 'batch 1', redone 1 time>
+    snapshot_id : str
+        The archive with the change, for `Repository.readonly_session`: other writers may be further by now.
     """
 
-    message: str
-    snapshot_id: str
     result: T
-    redone: int = 0
-
-    def __repr__(self) -> str:  # no snapshot: its name is another one each time
-        redone = f", redone {format_count(self.redone, 'time')}" if self.redone else ""
-        result = f": {self.result}" if self.result is not None else ""
-        return f"<Commit {self.message!r}{redone}{result}>"
+    redone: int
+    snapshot_id: str
 
 
 def open_repository(where: str | Path) -> icechunk.Repository:
@@ -91,20 +75,14 @@ def open_repository(where: str | Path) -> icechunk.Repository:
     ...     [snapshot.message for snapshot in repository.ancestry(branch="main")]
     ['Repository initialized']
     """
-    _hush()
-    parts, endpoint = urlsplit(str(where)), os.environ.get("AWS_ENDPOINT_URL", "")
+    if "ICECHUNK_LOG" not in os.environ:
+        icechunk.set_logs_filter("error")
+    parts = urlsplit(str(where))
     if isinstance(where, Path) or "://" not in where:
         storage = icechunk.local_filesystem_storage(str(where))
     elif parts.scheme == "s3":
-        storage = icechunk.s3_storage(
-            bucket=parts.netloc,
-            prefix=parts.path.strip("/") or None,
-            endpoint_url=endpoint or None,
-            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
-            allow_http=endpoint.startswith("http://"),
-            force_path_style=bool(endpoint),
-            from_env=True,
-        )
+        how: dict[str, Any] = {"from_env": True, "force_path_style": "AWS_ENDPOINT_URL" in os.environ}
+        storage = icechunk.s3_storage(bucket=parts.netloc, prefix=parts.path.strip("/") or None, **how)
     else:
         msg = f"{where!r} is no place for a repository. Give s3://BUCKET/PREFIX, or a folder."
         raise ValueError(msg)
@@ -112,14 +90,9 @@ def open_repository(where: str | Path) -> icechunk.Repository:
 
 
 def commit[T](
-    repository: icechunk.Repository,
-    change: Callable[[Store], T],
-    *,
-    message: str,
-    branch: str = "main",
-    tries: int = 100,
+    repository: icechunk.Repository, change: Callable[[Store], T], *, message: str, tries: int = 100
 ) -> Commit[T]:
-    """Make a change and commit it, after those of other writers who were faster.
+    """Make a change and commit it to the branch main, after those of other writers who were faster.
 
     Parameters
     ----------
@@ -130,8 +103,6 @@ def commit[T](
         that a rebase does not solve, and must not rely on what it saw before.
     message : str
         What the history says of it.
-    branch : str, default "main"
-        The branch.
     tries : int, default 100
         How often to make the change, at most.
 
@@ -156,12 +127,11 @@ def commit[T](
     >>> repository = icechunk.Repository.create(icechunk.in_memory_storage())
     >>> def change(store):
     ...     zarr.create_group(store, attributes={"title": "rain"})
-    >>> commit(repository, change, message="begin")
-    <Commit 'begin'>
+    >>> commit(repository, change, message="begin").redone
+    0
     """
-    _hush()
     for redone in range(tries):
-        session = repository.writable_session(branch)
+        session = repository.writable_session("main")
         result, snapshot_id = change(session.store), session.snapshot_id
         try:
             if session.has_uncommitted_changes:
@@ -169,20 +139,12 @@ def commit[T](
         except icechunk.ConflictError:
             time.sleep(random.uniform(0, min(0.02 * 2**redone, 0.5)))
         else:
-            return Commit(message=message, snapshot_id=snapshot_id, result=result, redone=redone)
-    msg = f"{message!r} is not in {branch!r}: others were faster {tries} times. Commit less often, in larger batches."
+            return Commit(result, redone, snapshot_id)
+    msg = f"{message!r} is not in 'main': others were faster {tries} times. Commit less often, in larger batches."
     raise BlockingIOError(msg)
 
 
-def append_commit(
-    repository: icechunk.Repository,
-    ds: xr.Dataset,
-    *,
-    message: str,
-    branch: str = "main",
-    tries: int = 100,
-    **options: Any,
-) -> Commit[Appended]:
+def append_commit(repository: icechunk.Repository, ds: xr.Dataset, *, message: str, **options: Any) -> Commit[Appended]:
     """Append steps to the archive in a repository of Icechunk, or begin it: `append` as one commit, without a lock.
 
     Several writers may append at once, each its own steps. With `step` they may come in any order.
@@ -193,8 +155,8 @@ def append_commit(
         The repository, whose root is the archive.
     ds : xarray.Dataset
         The piece.
-    message, branch, tries
-        As for `helpers.append.commit`.
+    message : str
+        What the history says of it.
     **options
         For `append`: dim, step, chunks, encoding, replace and so on.
 
@@ -212,9 +174,4 @@ def append_commit(
     >>> append_commit(repository, ds, message="first").result.added
     6
     """
-    return commit(repository, lambda store: append(ds, store, **options), message=message, branch=branch, tries=tries)
-
-
-def _hush() -> None:
-    if "ICECHUNK_LOG" not in os.environ:
-        icechunk.set_logs_filter("error")
+    return commit(repository, lambda store: append(ds, store, **options), message=message)

@@ -8,57 +8,43 @@ of downloads says that another version of it was used: the files may be deleted,
 from __future__ import annotations
 
 import itertools
-import re
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from helpers.append.append import Appended, append
+from helpers.append.archive import PRESENT
 from helpers.append.store import ROOT, get, open_store
-from helpers.units import format_count, format_nbytes
+from helpers.data import FeedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from zarr.abc.store import Store
 
-    from helpers.data import Feed, FeedFile
+    from helpers.data import Feed
 
 __all__ = ["Batch", "follow", "rain_time"]
 
-_RAIN = re.compile(r"3B42RT\.(\d{4})(\d\d)(\d\d)(\d\d)\.\w+\.bin\.gz")
 
-
-@dataclass(frozen=True, repr=False, kw_only=True)
-class Batch:
+class Batch(NamedTuple):
     """Say what became of one batch of files.
 
     Parameters
     ----------
-    files : int
-        Files that were fetched and decoded.
-    nbytes : int
-        Their bytes.
-    faults : tuple of str
-        What was wrong with the others. One that did not come is tried again; one that came and could not be
-        decoded is, when the provider has another version of it.
     appended : Appended or None
-        What was appended; None if no file was left.
+        What was appended; None if no file could be used.
+    faults : tuple of str
+        What was wrong with files. One that did not come is tried again; one that came and could not be decoded is,
+        when the provider has another version of it.
     """
 
-    files: int
-    nbytes: int
-    faults: tuple[str, ...]
     appended: Appended | None
-
-    def __repr__(self) -> str:
-        faults = "".join(f"; not used: {fault}" for fault in self.faults)
-        return f"<Batch: {format_count(self.files, 'file')} of {format_nbytes(self.nbytes)}, {self.appended}{faults}>"
+    faults: tuple[str, ...]
 
 
 def follow(
@@ -67,12 +53,13 @@ def follow(
     *,
     decode: Callable[[Path], xr.Dataset],
     time_of: Callable[[str], np.datetime64 | None],
+    step: str,
     batch: int = 8,
     every_s: float | None = 60.0,
     stop: threading.Event | None = None,
     **options: Any,
 ) -> Iterator[Batch]:
-    """Append what a provider has to an archive, and what it will have.
+    """Append what a provider has to an archive along time, and what it will have.
 
     Parameters
     ----------
@@ -84,6 +71,8 @@ def follow(
         Makes a dataset of a file; raises a ValueError if that is damaged.
     time_of : callable
         Returns the step that a file is named for, None for files that are none of ours.
+    step : str
+        The distance between two steps, such as ``"3h"``.
     batch : int, default 8
         Steps to append at once, at most. Batches end where multiples of it end, so that they fill whole chunks.
     every_s : float, optional
@@ -91,7 +80,7 @@ def follow(
     stop : threading.Event, optional
         Set it, and the loop ends after the batch at hand.
     **options
-        For `append`: step, chunks, encoding, max_gap and so on.
+        For `append`: chunks, encoding, max_gap and so on.
 
     Yields
     ------
@@ -105,69 +94,62 @@ def follow(
     TypeError, ValueError
         As `append`.
     """
-    target, stop, useless = open_store(store), stop or threading.Event(), set[object]()
+    target, stop, useless = open_store(store), stop or threading.Event(), set[FeedFile]()
     while not stop.is_set():
         try:
-            files = feed.files()
+            files = [file for file in feed.files() if file not in useless]
         except OSError:
             if every_s is None:
                 raise
             files = []
-        wanted = _wanted([file for file in files if file not in useless], target, feed, time_of, options.get("step"))
+        wanted = _wanted(files, target, feed, time_of, step)
         for (_, replace), group in itertools.groupby(wanted, key=lambda each: (each[0] // batch, each[1])):
             if stop.is_set():
                 return
-            found, faults, pieces = feed.fetch([file for *_, file in group]), list[str](), {}
-            for file, path in found.items():
-                try:
-                    if isinstance(path, Exception):
-                        faults.append(f"{file.name} could not be fetched: {path}")
-                    else:
-                        pieces[file] = decode(path)
-                except ValueError as error:
-                    useless.add(file)
-                    faults.append(str(error))
-            yield _append(pieces, faults, target, feed, {**options, "replace": replace})
+            pieces, faults = _decoded(feed, [file for *_, file in group], decode, useless)
+            used, appended = list(pieces), None
+            if pieces:
+                whole = xr.concat(pieces.values(), "time", data_vars="minimal", coords="minimal", compat="equals")
+                pieces.clear()  # the batch is in memory once, not twice
+                appended = append(whole, target, step=step, replace=replace, **options)
+                feed.note_used(used)
+            yield Batch(appended, tuple(faults))
         if every_s is None or stop.wait(every_s):
             return
 
 
 def _wanted(
-    files: Sequence[FeedFile],
-    store: Store,
-    feed: Feed,
-    time_of: Callable[[str], np.datetime64 | None],
-    step: Any,
+    files: Sequence[FeedFile], store: Store, feed: Feed, time_of: Callable[[str], np.datetime64 | None], step: str
 ) -> Iterator[tuple[int, bool, FeedFile]]:
     """Yield files in the order of their steps, with the place of each and whether the archive has that step."""
     # Of two files of one step the last one counts.
-    timed = {time.astype("M8[ns]"): file for file in files if (time := time_of(file.name)) is not None}
-    times = labels = there = np.array(sorted(timed), "M8[ns]")
-    if get(store, ROOT) is None:
-        there = there[:0]
-    else:
+    timed = {time.astype("M8[ns]"): file for file in files if (time := time_of(Path(file.path).name)) is not None}
+    first, there = min(timed, default=None), set[np.datetime64]()
+    if get(store, ROOT) is not None:
         with xr.open_zarr(store, chunks=None) as ds:
             labels = ds.time.values.astype("M8[ns]")
-            there = labels[ds.present.values] if "present" in ds else labels
-    for time in times[times >= labels[:1]] if times.size else ():
-        place = np.searchsorted(np.union1d(labels, times), time)
-        if step is not None:
-            place = (time - labels[0]) // pd.Timedelta(step)
+            first, there = labels[0], set(labels[ds[PRESENT].values] if PRESENT in ds else labels)
+    for time in sorted(timed):
         held = time in there
-        if not held or feed.used(timed[time]) is False:
-            yield int(place), held, timed[time]
+        if time >= first and (not held or feed.used(timed[time]) is False):
+            yield int((time - first) // pd.Timedelta(step)), held, timed[time]
 
 
-def _append(
-    pieces: dict[FeedFile, xr.Dataset], faults: list[str], store: Store, feed: Feed, options: dict[str, Any]
-) -> Batch:
-    appended, used = None, list(pieces)
-    if pieces:
-        whole = xr.concat(pieces.values(), "time", data_vars="minimal", coords="minimal", compat="equals")
-        pieces.clear()  # the batch is in memory once, not twice
-        appended = append(whole, store, **options)
-        feed.note_used(used)
-    return Batch(files=len(used), nbytes=sum(file.nbytes for file in used), faults=tuple(faults), appended=appended)
+def _decoded(
+    feed: Feed, files: list[FeedFile], decode: Callable[[Path], xr.Dataset], useless: set[FeedFile]
+) -> tuple[dict[FeedFile, xr.Dataset], list[str]]:
+    """Return the pieces in files, and what is wrong with the others."""
+    pieces, faults = dict[FeedFile, xr.Dataset](), list[str]()
+    for file, path in feed.fetch(files).items():
+        try:
+            if isinstance(path, Exception):
+                faults.append(f"{Path(file.path).name} could not be fetched: {path}")
+            else:
+                pieces[file] = decode(path)
+        except ValueError as error:
+            useless.add(file)
+            faults.append(str(error))
+    return pieces, faults
 
 
 def rain_time(name: str) -> np.datetime64 | None:
@@ -188,8 +170,7 @@ def rain_time(name: str) -> np.datetime64 | None:
     >>> rain_time("3B42RT.2015031115.7.bin.gz")
     np.datetime64('2015-03-11T15','h')
     """
-    match = _RAIN.fullmatch(name)
-    try:
-        return np.datetime64("{}-{}-{}T{}".format(*match.groups())) if match else None
-    except ValueError:
-        return None
+    product, time, *rest = f"{name}.".split(".")
+    step = pd.to_datetime(time, format="%Y%m%d%H", errors="coerce")
+    ours = product == "3B42RT" and rest[-3:-1] == ["bin", "gz"] and not pd.isna(step)
+    return step.to_datetime64().astype("M8[h]") if ours else None

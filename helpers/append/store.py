@@ -1,10 +1,10 @@
 """Reaches the store of an archive, and says who may write to it: one writer at a time.
 
 `open_store` opens it by path or URL. The lock is an object that is created only where there is none, which folders,
-object storage and Redis do atomically (what only fsspec knows cannot: two writers that begin at the same moment may
-both go on). A writer that is killed leaves its lock; whoever comes next takes it over if the owner was a process of
-this machine that is no more. Of a process elsewhere nobody here can know that: then the lock is to be deleted by hand.
-To take over is to create one more object, named after the lock that it follows, so that only one succeeds.
+object storage and Redis do atomically. A writer that is killed leaves its lock; whoever comes next takes it over if
+the owner was a process of this machine that is no more. Of a process elsewhere nobody here can know that: then the
+lock is to be deleted by hand. To take over is to create one more object, named after the lock that it follows, so that
+only one succeeds.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import psutil
 from zarr.abc.store import Store
 from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
-from zarr.storage import FsspecStore, LocalStore, ObjectStore, WrapperStore
+from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
 from helpers.units import format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["locked", "open_store"]
 
 ROOT = "zarr.json"
-LOCK = "append.lock"
-OBJECT_STORAGE = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss")
 
 _held: set[str] = set()
 
@@ -51,8 +48,8 @@ def open_store(where: str | Path | Store, *, read_only: bool = False) -> Store:
     Parameters
     ----------
     where : str, Path or zarr.abc.store.Store
-        A folder, or a URL: ``file:///DIRECTORY``, ``s3://BUCKET/PREFIX`` (also ``gs://`` and ``az://``),
-        ``redis://HOST:PORT/DATABASE#PREFIX`` or any other that fsspec knows. A store is returned as it is.
+        A folder, or a URL: ``s3://BUCKET/PREFIX`` (also ``gs://`` and ``az://``) or
+        ``redis://HOST:PORT/DATABASE#PREFIX``. A store is returned as it is.
     read_only : bool, default False
         Refuse to write.
 
@@ -69,8 +66,7 @@ def open_store(where: str | Path | Store, *, read_only: bool = False) -> Store:
     Notes
     -----
     Object storage is reached through obstore, which takes region, endpoint and credentials from the environment:
-    ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and so on. None of them belongs in a URL. What only fsspec knows
-    cannot create a key only where there is none: two writers do not see each other's locks for certain there.
+    ``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and so on. None of them belongs in a URL.
 
     Examples
     --------
@@ -82,19 +78,19 @@ def open_store(where: str | Path | Store, *, read_only: bool = False) -> Store:
     if isinstance(where, Store):
         return where.with_read_only(True) if read_only and not where.read_only else where
     parts = urlsplit(str(where))
-    if isinstance(where, Path) or "://" not in where or parts.scheme == "file":
-        folder = url2pathname(parts.path) if parts.scheme == "file" else where
-        return LocalStore(Path(folder), read_only=read_only)
+    if isinstance(where, Path) or "://" not in where:
+        return LocalStore(where, read_only=read_only)
     if parts.scheme in ("redis", "rediss", "unix"):
         from helpers.redis import RedisStore
 
         url = parts._replace(fragment="").geturl()
         return RedisStore(url, prefix=unquote(parts.fragment), read_only=read_only)
-    if parts.scheme in OBJECT_STORAGE:
-        from obstore.store import from_url
+    if parts.scheme not in ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss"):
+        msg = f"{where!r} names no store. Give a folder, or a URL that begins with s3://, gs://, az:// or redis://."
+        raise ValueError(msg)
+    from obstore.store import from_url
 
-        return ObjectStore(from_url(where), read_only=read_only)
-    return FsspecStore.from_url(where, read_only=read_only)
+    return ObjectStore(from_url(where), read_only=read_only)
 
 
 def get(store: Store, key: str) -> bytes | None:
@@ -122,44 +118,31 @@ def keys(store: Store) -> set[str]:
     return sync(listed())
 
 
-def innermost(store: Store) -> Store:
-    """Return the store inside all wrappers, such as one that counts."""
-    while isinstance(store, WrapperStore):
-        store = store._store
-    return store
-
-
 class Draft(WrapperStore[Store]):
-    """Show arrays as they will be: their metadata comes from memory, chunks go to the store and come from it.
+    """Show an archive as it will be: its documents come from memory, chunks go to the store and come from it.
 
     Parameters
     ----------
     store : zarr.abc.store.Store
         Where the chunks are.
-    nodes : dict of str to dict
-        The metadata of each array, by name. What is written to them is not kept.
+    documents : dict of str to dict
+        What is in each ``zarr.json``, by key.
     """
 
-    def __init__(self, store: Store, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+    supports_consolidated_metadata = True
+
+    def __init__(self, store: Store, documents: Mapping[str, Any]) -> None:
         super().__init__(store)
-        self.nodes = {"": {"zarr_format": 3, "node_type": "group", "attributes": {}}, **nodes}
+        self.documents = documents
 
     def _with_store(self, store: Store) -> Self:
-        return type(self)(store, self.nodes)
+        return type(self)(store, self.documents)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
-        """Read metadata from memory, and anything else from the store."""
-        name, _, last = key.rpartition("/")
-        if last != ROOT and not last.startswith(".z"):
-            return await super().get(key, prototype, byte_range)
-        node = self.nodes.get(name) if last == ROOT else None
-        return None if node is None else prototype.buffer.from_bytes(json.dumps(node).encode())
-
-    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """List the arrays, without asking the store."""
-        for name in self.nodes if not prefix.strip("/") else ():
-            if name:
-                yield name
+        """Read documents from memory, and anything else from the store; there is nothing of format 2."""
+        if key in self.documents:
+            return prototype.buffer.from_bytes(json.dumps(self.documents[key]).encode())
+        return None if "/.z" in f"/{key}" else await super().get(key, prototype, byte_range)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +151,12 @@ class Lock:
 
     token: str
     machine: str
-    host: str
     pid: int
     since: float
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, for {format_seconds(max(time.time() - self.since, 0))}"
+        seconds = abs(time.time() - self.since)
+        return f"process {self.pid} on {self.machine.split()[0]}, for {format_seconds(seconds)}"
 
     @property
     def dead(self) -> bool:
@@ -187,7 +170,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(store: Store, dim: str = "time") -> Iterator[Sequence[Lock]]:
+def locked(store: Store, dim: str = "time") -> Iterator[bool]:
     """Hold the lock of an archive for as long as a `with` block lasts.
 
     Parameters
@@ -199,8 +182,8 @@ def locked(store: Store, dim: str = "time") -> Iterator[Sequence[Lock]]:
 
     Yields
     ------
-    sequence of Lock
-        Ours, after those that it follows, of processes that are no more.
+    bool
+        Whether the store is a session of Icechunk, which needs no lock: its commit is one.
 
     Raises
     ------
@@ -210,36 +193,31 @@ def locked(store: Store, dim: str = "time") -> Iterator[Sequence[Lock]]:
     Examples
     --------
     >>> from zarr.storage import MemoryStore
-    >>> with locked(MemoryStore()) as chain:
-    ...     len(chain)
-    1
+    >>> with locked(MemoryStore()) as transaction:
+    ...     transaction
+    False
     """
-    lock = Lock(token=uuid.uuid4().hex, machine=_machine(), host=platform.node(), pid=os.getpid(), since=time.time())
-    root = f"{dim}/{LOCK}"  # below a variable: zarr would warn of an object in the group that is none of its own
+    inner = store
+    while isinstance(inner, WrapperStore):
+        inner = inner._store
+    if type(inner).__module__.startswith("icechunk"):
+        yield True
+        return
+    lock = Lock(token=uuid.uuid4().hex, machine=_machine(), pid=os.getpid(), since=time.time())
+    root = f"{dim}/append.lock"  # below a variable: zarr would warn of an object in the group that is none of its own
     _held.add(lock.token)
     try:
         chain = _claimed(store, root, lock)
         try:
-            yield chain
+            if len(chain) > 1 and isinstance(inner, LocalStore):  # clear up after the writer that was killed
+                for path in inner.root.rglob("*.partial"):  # what zarr calls a file until it is complete
+                    path.unlink(missing_ok=True)
+            yield False
         finally:
             for key in _keys(root, chain)[:-1]:  # the first one first: then the archive is free
                 sync(store.delete(key))
     finally:
         _held.discard(lock.token)
-
-
-@contextlib.contextmanager
-def writing(store: Store, dim: str) -> Iterator[bool]:
-    """Hold the lock, and clear up after the writer that left it; say whether a session of Icechunk needs none."""
-    inner = innermost(store)
-    if type(inner).__module__.startswith("icechunk"):
-        yield True
-        return
-    with locked(store, dim) as chain:
-        if len(chain) > 1 and isinstance(inner, LocalStore):
-            for path in inner.root.rglob("*.partial"):  # what zarr calls a file until it is complete
-                path.unlink(missing_ok=True)
-        yield False
 
 
 def _claimed(store: Store, root: str, lock: Lock) -> list[Lock]:
@@ -258,7 +236,7 @@ def _claimed(store: Store, root: str, lock: Lock) -> list[Lock]:
     raise BlockingIOError(msg)
 
 
-def _keys(root: str, chain: Sequence[Lock]) -> list[str]:
+def _keys(root: str, chain: list[Lock]) -> list[str]:
     """Return the key of each lock, and last that of the one which would follow."""
     return [root, *(f"{root}.{lock.token}" for lock in chain)]
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
-from tqdm import tqdm
 
 from helpers.data.fetch import TIMEOUT_S, download, quiet_pooch
-from helpers.units import format_count, require_number
+from helpers.units import require_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +27,6 @@ __all__ = ["LISTING", "Feed", "FeedFile", "parse_listing", "write_listing"]
 
 
 LISTING = "listing.txt"
-JOBS = 4
 _LINE = re.compile(r"([0-9a-f]{64}) +(\d{1,15}) +(\S.*)")
 
 
@@ -49,11 +47,6 @@ class FeedFile:
     path: str
     nbytes: int
     sha256: str
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rsplit("/", 1)[-1]
 
 
 class Feed:
@@ -79,9 +72,6 @@ class Feed:
         require_number("tries", tries, ok=lambda x: x >= 1, allowed="1 or more")
         self.url, self.folder, self.tries = url.rstrip("/"), Path(folder), int(tries)
 
-    def __repr__(self) -> str:
-        return f"Feed('{self.url}')"
-
     def files(self) -> list[FeedFile]:
         """Ask the provider what it has.
 
@@ -105,28 +95,23 @@ class Feed:
         """Return where a file lies, or will lie, in the folder."""
         return self.folder / file.path
 
-    def fetch(self, files: Sequence[FeedFile], *, progress: bool = False) -> dict[FeedFile, Path | Exception]:
+    def fetch(self, files: Sequence[FeedFile]) -> dict[FeedFile, Path | Exception]:
         """Fetch files, several at once.
 
         Parameters
         ----------
         files : sequence of FeedFile
             The files. Those that are in the folder, in this version, are not fetched again.
-        progress : bool, default False
-            Whether to show a bar of the bytes that have come.
 
         Returns
         -------
         dict of FeedFile to Path or Exception
-            Where each lies, or why it could not be fetched at the last try: a sentence without addresses, the
-            error itself is its cause.
+            Where each lies, or why it could not be fetched at the last try, without addresses.
         """
         registry = {file.path: f"sha256:{file.sha256}" for file in files}
         source = quiet_pooch().create(
             path=self.folder, base_url=f"{self.url}/", registry=registry, retry_if_failed=self.tries - 1
         )
-        total, label = sum(file.nbytes for file in files), format_count(len(files), "file")
-        bar = tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=not progress)
 
         def one(file: FeedFile) -> Path | Exception:
             self.path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -135,11 +120,9 @@ class Feed:
             try:
                 return Path(source.fetch(file.path, downloader=download))
             except (OSError, ValueError) as error:
-                return _in_a_sentence(error)
-            finally:
-                bar.update(file.nbytes)
+                return OSError(_why(error))
 
-        with bar, ThreadPoolExecutor(max_workers=JOBS) as pool:
+        with ThreadPoolExecutor(max_workers=4) as pool:
             return dict(zip(files, pool.map(one, files), strict=True))
 
     def used(self, file: FeedFile) -> bool | None:
@@ -156,17 +139,12 @@ class Feed:
         return self.folder / f"{file.path}.sha256"
 
 
-def _in_a_sentence(error: Exception) -> OSError:
-    why = str(error)
+def _why(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        why = f"the provider answers {error.response.status_code} {error.response.reason}"
-    elif isinstance(error, requests.RequestException):
-        why = f"the connection failed ({type(error).__name__})"
-    elif isinstance(error, ValueError):
-        why = "what came has another checksum than the listing says"
-    sentence = OSError(why)
-    sentence.__cause__ = error
-    return sentence
+        return f"the provider answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.RequestException):
+        return f"the connection failed ({type(error).__name__})"
+    return "what came has another checksum than the listing says" if isinstance(error, ValueError) else str(error)
 
 
 def parse_listing(text: str) -> list[FeedFile]:
@@ -189,8 +167,8 @@ def parse_listing(text: str) -> list[FeedFile]:
 
     Examples
     --------
-    >>> parse_listing(f"{'0' * 64} 12 2015/03/a.gz")[0].name
-    'a.gz'
+    >>> parse_listing(f"{'0' * 64} 12 2015/03/a.gz")[0].path
+    '2015/03/a.gz'
     """
     files: dict[str, FeedFile] = {}
     for number, line in enumerate(text.splitlines(), 1):

@@ -19,7 +19,7 @@ from zarr.codecs import GzipCodec
 from zarr.storage import LocalStore, MemoryStore
 
 from helpers.append import append, verify
-from helpers.append.store import writing
+from helpers.append.store import locked
 from helpers.counting import CountingStore
 from tests.append_pieces import AS_THEY_COME, CHUNKS, EVERY, IN_ORDER, START, assert_holds, piece, read
 
@@ -248,12 +248,12 @@ def test_another_writer_is_faster_between_refusal_and_lock(monkeypatch: pytest.M
 
     @contextlib.contextmanager
     def late(target: Store, dim: str) -> Iterator[bool]:
-        monkeypatch.setattr(module, "writing", writing)
+        monkeypatch.setattr(module, "locked", locked)
         append(piece(others), store)
-        with writing(target, dim) as transaction:
+        with locked(target, dim) as transaction:
             yield transaction
 
-    monkeypatch.setattr(module, "writing", late)
+    monkeypatch.setattr(module, "locked", late)
     done = append(piece([3, 4]), store)
     assert (done.added, done.skipped) == (2 - len({3, 4} & set(others)), len({3, 4} & set(others)))
     assert_holds(store, {0, 1, 2, 3, 4, *others})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from zarr.abc.store import Store
 
-    from helpers.append import Appended
+    from helpers.append.append import Appended
 
 WRITERS, COMMITS = 4, int(os.environ.get("COMMITS", "2"))
 
@@ -136,46 +136,6 @@ def test_two_who_append_at_once_conflict_and_the_second_does_it_again(repository
     assert (done.redone, len(calls), done.result.added) == (1, 2, 4)
     assert_holds(head(repository), range(13))
     assert history(repository)[-2:] == ["faster", "late"]
-    assert repr(done).startswith("<Commit 'late', redone 1 time: <Appended: 4 steps added")
-
-
-def test_a_late_step_beside_an_append_is_not_lost(repository: icechunk.Repository) -> None:
-    """One fills a gap while the other one makes the archive longer."""
-    append_commit(repository, piece([6]), message="with a gap")
-
-    def change(store: Store) -> Appended:
-        if history(repository)[-1] != "faster":
-            append_commit(repository, piece([9]), message="faster")
-        return append(piece([5]), store)
-
-    assert commit(repository, change, message="late").redone == 1
-    assert_holds(head(repository), [0, 1, 2, 3, 5, 6, 9])
-    assert verify(head(repository)).sound
-
-
-def test_a_reader_stays_on_its_snapshot(repository: icechunk.Repository) -> None:
-    """Opened before a batch, it reads the archive of that time, values and all; who opens anew sees the batch."""
-    before = xr.open_zarr(head(repository), chunks=None)
-    append_commit(repository, piece(range(4, 8)), message="batch 1")
-    append_commit(repository, piece([1], version=1), message="reprocessed", replace=True)
-    xr.testing.assert_identical(present(before.load()), piece(range(4)))
-    assert xr.open_zarr(head(repository)).sizes["time"] == 8
-
-
-def test_time_travel_to_before_a_bad_batch_and_rollback(repository: icechunk.Repository) -> None:
-    """Any snapshot can be read; put back, the branch goes on from there, and the bad batch is no part of it."""
-    good = append_commit(repository, piece(range(4, 8)), message="good")
-    bad = append_commit(repository, piece(range(4, 12), version=1), message="bad", replace=True)
-    assert (bad.result.replaced, bad.result.added) == (4, 4)
-    as_it_was = repository.readonly_session(snapshot_id=good.snapshot_id).store
-    assert_holds(as_it_was, range(8))
-    repository.reset_branch("main", good.snapshot_id)
-    assert_holds(head(repository), range(8))
-    append_commit(repository, piece(range(8, 12)), message="good again")
-    assert_holds(head(repository), range(12))
-    assert history(repository)[1:] == ["begin", "good", "good again"]
-    with pytest.raises(AssertionError):
-        assert_holds(repository.readonly_session(snapshot_id=bad.snapshot_id).store, range(12))
 
 
 def test_who_is_always_slower_is_told_so(repository: icechunk.Repository) -> None:
@@ -189,13 +149,6 @@ def test_who_is_always_slower_is_told_so(repository: icechunk.Repository) -> Non
     with pytest.raises(BlockingIOError, match="'slow' is not in 'main': others were faster 3 times"):
         commit(repository, change, message="slow", tries=3)
     assert_holds(head(repository), range(7))
-
-
-def test_what_is_refused_is_not_committed(repository: icechunk.Repository) -> None:
-    """An error of `append` is an error here."""
-    with pytest.raises(ValueError, match=r"lacks \['orbit'\]"):
-        append_commit(repository, piece([4]).drop_vars("orbit"), message="bad")
-    assert history(repository)[-1] == "begin"
 
 
 def test_nothing_is_said_on_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

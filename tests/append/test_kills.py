@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from helpers.append import WriteLog, append, open_store, verify
+from helpers.append import append, open_store, verify
 from helpers.append.store import get, keys
 from helpers.servers import redis_server, s3_server
 from tests.append_pieces import CHUNKS, Killed, MortalStore, batch, begin, length, piece, present, read
@@ -60,16 +60,19 @@ def some(points: list[MortalStore]) -> list[MortalStore]:
     return points if KILLS >= 100 else [*points[:-5:7], *points[-5:]]
 
 
+@pytest.mark.parametrize(("axis", "layout"), [*itertools.product(AXES, LAYOUTS[:2]), ("regular", LAYOUTS[2])])
 @pytest.mark.parametrize("first", [True, False])
-def test_killed_at_any_request_an_archive_is_as_before_or_after(first: bool) -> None:
+def test_killed_at_any_request_an_archive_is_as_before_or_after(axis: str, layout: str, first: bool) -> None:
     """A reader then finds the old archive or the new one, and running again gives what one run gives."""
     start = MortalStore()
     if not first:
-        append(batch(0), start, chunks=CHUNKS, step="3h")
-    before = read(start) or xr.Dataset()
-    new = batch(0) if first else piece([3, 4, 5, 6, 7, 9])[["rain", "land"]]
-    points = every_crash(start, lambda store: append(new, store, chunks=CHUNKS, step="3h"))
-    assert len(points) > 20
+        begin(start, axis, layout)
+    elif layout == LAYOUTS[2]:
+        return
+    before, new = read(start) or xr.Dataset(), batch(1, axis)
+    run = (lambda store: begin(store, axis, layout)) if first else (lambda store: append(new, store))
+    points = every_crash(start, run)
+    assert len(points) > 12
     after = read(points[-1])
     assert after is not None
     seen = []
@@ -77,7 +80,7 @@ def test_killed_at_any_request_an_archive_is_as_before_or_after(first: bool) -> 
         found = read(crashed) or xr.Dataset()
         seen.append(found.identical(after))
         assert seen[-1] or found.identical(before)
-        append(new, crashed, chunks=CHUNKS, step="3h")
+        run(crashed)
         xr.testing.assert_identical(read(crashed), after)
     assert seen == sorted(seen)
     assert not seen[0]
@@ -117,31 +120,6 @@ def test_a_batch_that_is_not_repeated_leaves_nothing_behind() -> None:
         if length(crashed) == 3:
             append(other, crashed)
             xr.testing.assert_identical(read(crashed), read(expected))
-
-
-@pytest.mark.parametrize(("axis", "layout"), [("irregular", "chunks"), ("regular", "shards"), ("regular", "xarray")])
-def test_each_moment_of_an_append_is_the_old_archive_or_the_new_one(axis: str, layout: str) -> None:
-    """A reader at any moment sees one of the two; a writer killed there appends again, and all is as in one go."""
-    log = WriteLog()
-    store = MemoryStore(log)
-    begin(store, axis, layout)
-    began, before = len(log.changes), read(store)
-    append(batch(1, axis), store)
-    after = read(store)
-    assert before is not None
-    assert after is not None
-    seen = []
-    for moment in log.moments(began):
-        found = read(moment)
-        assert found is not None
-        seen.append(found.identical(after))
-        assert seen[-1] or found.identical(before)
-        with contextlib.suppress(BlockingIOError):
-            append(batch(1, axis), moment)
-        xr.testing.assert_identical(read(moment), after)
-    assert seen == sorted(seen)
-    assert not seen[0]
-    assert seen[-1]
 
 
 @contextlib.contextmanager
@@ -213,8 +191,11 @@ def test_killed_by_the_system_at_random_instants(tmp_path: Path, kind: str) -> N
 @needs_fork
 @pytest.mark.parametrize("kind", STORES)
 def test_a_reader_never_sees_what_is_not_whole(tmp_path: Path, kind: str) -> None:
-    """Opening as fast as it can while another process appends, a reader finds whole batches only; so it does later."""
-    axis, layout = AXES[KILLS % 2], LAYOUTS[STORES.index(kind)]
+    """Opening as fast as it can while another process appends, a reader finds whole batches only; so it does later.
+
+    Shards that are written again while they are read are another matter: see the traps.
+    """
+    axis, layout = AXES[KILLS % 2], ("chunks", "whole shards", LAYOUTS[2])[STORES.index(kind)]
     looks, held = 0, []
     with places(kind, tmp_path) as (program, place):
         begin(open_store(place(0)), axis, layout)
