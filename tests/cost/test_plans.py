@@ -18,7 +18,7 @@ from helpers.cost import S3_STANDARD, plan_read, plan_write
 from helpers.counting import CountingStore, Counts, SlowStore
 
 # `make test-long` asks for 10,000.
-EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "60"))
 pytestmark = pytest.mark.timeout(max(120, EXAMPLES // 5))
 # The longer the dimensions, the fewer: enough for edges, strides and several shards in each.
 MAX_LENGTH = {0: 0, 1: 300, 2: 40, 3: 14, 4: 8}
@@ -187,24 +187,8 @@ def test_the_chunks_and_objects_planned_are_those_that_hold_the_selection(
         assert number == len(cells)
 
 
-BAD_SELECTIONS: list[Any] = [
-    10,
-    -11,
-    (0, 10),
-    (slice(None), np.int64(99)),
-    (0, 0, 0),
-    (..., ...),
-    slice(None, None, -1),
-    slice(0, 5, 0),
-    slice(0, 2.5),
-    slice("a", None),
-    None,
-    (..., None),
-    1.5,
-    "x",
-    True,
-    object(),
-]
+BAD_SELECTIONS: list[Any] = [10, -11, (0, 10), (slice(None), np.int64(99)), (0, 0, 0), (..., ...), None, (..., None)]
+BAD_SELECTIONS += [slice(None, None, -1), slice(0, 5, 0), slice(0, 2.5), slice("a", None), 1.5, "x", True, object()]
 
 
 @pytest.mark.parametrize("selection", BAD_SELECTIONS, ids=range(len(BAD_SELECTIONS)))
@@ -293,29 +277,19 @@ def test_what_is_written_whole_is_not_read_first_but_for_two_surprises() -> None
 
 
 def test_objects_are_waited_for_in_rounds() -> None:
-    """Twenty-five chunks, ten at once, are three latencies; then come their bytes."""
+    """Twenty-five chunks, ten at once, are three latencies; then come their bytes.
+
+    A part of a shard waits twice, for the index and for the ranges; a part of a chunk is read before it is written.
+    """
     plan = plan_read((25,), "f4", (1,), ...)
     assert math.isclose(plan.seconds(latency_s=0.1, bandwidth_Bps=None), 0.3)
     assert math.isclose(plan.seconds(latency_s=0.1, bandwidth_Bps=1000), 0.4)
     assert math.isclose(plan.seconds(latency_s=0.1, bandwidth_Bps=None, concurrency=5), 0.5)
-
-
-def test_a_part_of_a_shard_waits_twice() -> None:
-    """For the index, and then for the ranges that it points to."""
-    plan = plan_read((100,), "f4", (1,), 5, shards=(100,))
-    assert math.isclose(plan.seconds(latency_s=0.1, bandwidth_Bps=None), 0.2)
-
-
-def test_a_part_of_a_chunk_is_written_in_two_waits() -> None:
-    """It is read first; a whole chunk is not."""
+    assert math.isclose(plan_read((100,), "f4", (1,), 5, shards=(100,)).seconds(bandwidth_Bps=None), 0.2)
     assert math.isclose(plan_write((10,), "f4", (5,), 0).seconds(bandwidth_Bps=None), 0.2)
     assert math.isclose(plan_write((10,), "f4", (5,), ...).seconds(bandwidth_Bps=None), 0.1)
-
-
-def test_nothing_takes_no_time() -> None:
-    """An empty selection asks for nothing."""
-    plan = plan_read((10,), "f4", (5,), slice(0, 0))
-    assert (plan.requests, plan.seconds(), plan.price(S3_STANDARD), plan.amplification) == (0, 0.0, 0.0, 1.0)
+    none = plan_read((10,), "f4", (5,), slice(0, 0))
+    assert (none.requests, none.seconds(), none.price(S3_STANDARD), none.amplification) == (0, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("shards", [None, (40,)])

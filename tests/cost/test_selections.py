@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from helpers.cost.selections import count_covered, count_touched, parse_grid, parse_selection
 
-EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "60"))
 PICKS = st.builds(range, st.integers(0, 50), st.integers(50, 200), st.integers(1, 30))
 
 

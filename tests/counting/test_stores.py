@@ -152,24 +152,16 @@ def store() -> CountingStore:
 
 
 def test_a_get_is_one_read_of_what_came_out(store: CountingStore) -> None:
-    """A whole value counts its bytes, a byte range only its own."""
+    """A whole value counts its bytes, a byte range only its own, and a missing key, billed too, none."""
     sync(store.get("b", PROTOTYPE))
     sync(store.get("b", PROTOTYPE, RangeByteRequest(1, 3)))
     sync(store.get("b", PROTOTYPE, SuffixByteRequest(1)))
     assert store.counts == Counts(reads=3, bytes_read=6 + 2 + 1)
-
-
-@pytest.mark.parametrize("ask", ["get", "exists", "getsize"])
-def test_a_missing_key_is_a_read_of_no_bytes(store: CountingStore, ask: str) -> None:
-    """A 404 is a request too, and is billed as one."""
-    if ask == "getsize":
-        with pytest.raises(FileNotFoundError):
-            sync(store.getsize("z"))
-    elif ask == "exists":
-        assert not sync(store.exists("z"))
-    else:
-        assert sync(store.get("z", PROTOTYPE)) is None
-    assert store.counts == Counts(reads=1)
+    assert sync(store.get("z", PROTOTYPE)) is None
+    assert not sync(store.exists("z"))
+    with pytest.raises(FileNotFoundError):
+        sync(store.getsize("z"))
+    assert store.counts == Counts(reads=6, bytes_read=6 + 2 + 1)
 
 
 def test_the_size_of_a_prefix_is_a_list_and_a_read_for_each_key(store: CountingStore) -> None:
@@ -220,8 +212,13 @@ def test_a_set_is_one_write_of_its_bytes(store: CountingStore) -> None:
     assert store.counts == Counts(writes=4, bytes_written=12)
 
 
-def test_deleting_a_directory_is_a_list_and_a_delete_for_each_key(store: CountingStore) -> None:
-    """An object store has no directories to delete at once, nor all of itself."""
+def test_deleting_a_directory_is_a_list_and_a_delete_for_each_key(store: CountingStore, tmp_path: Path) -> None:
+    """An object store has no directories to delete at once; a local one is left without the empty directory."""
+    local = CountingStore(LocalStore(tmp_path))
+    sync(local.set("a/b", Buffer.from_bytes(b"1")))
+    sync(local.delete_dir("a"))
+    assert list(tmp_path.iterdir()) == []
+    assert local.counts == Counts(writes=1, bytes_written=1, lists=1, deletes=1)
     sync(store.delete("missing"))
     sync(store.delete_dir("a"))
     assert store.counts == Counts(deletes=3, lists=1)
@@ -277,6 +274,21 @@ def test_a_refused_write_is_not_counted() -> None:
     assert store.counts == Counts()
 
 
+def test_read_only_copies_and_with_blocks_count_for_the_same_store() -> None:
+    """zarr.open(store, mode="r") reads through a copy; the learner looks at the original, by attribute or snapshot."""
+    with CountingStore(MemoryStore()) as store:
+        zarr.create_array(store, data=np.arange(1, 9), chunks=(2,))
+        z = zarr.open_array(store, mode="r")
+        store.reset()
+        np.testing.assert_array_equal(z[:3], [1, 2, 3])
+        names = ("reads", "writes", "deletes", "lists", "bytes_read", "bytes_written")
+        assert {name: getattr(store, name) for name in names} == vars(store.counts)
+        assert store.reads == 2
+        store.reset()
+        assert z.store.counts == store.counts == Counts()  # type: ignore[attr-defined]
+    assert not store._is_open
+
+
 def test_no_count_is_lost_between_threads(store: CountingStore) -> None:
     """Eight threads, a thousand reads each."""
 
@@ -290,28 +302,6 @@ def test_no_count_is_lost_between_threads(store: CountingStore) -> None:
     assert store.counts == Counts(reads=8000, bytes_read=32_000)
 
 
-def test_opening_read_only_counts_for_the_same_store() -> None:
-    """zarr.open(store, mode="r") reads through a copy; the learner looks at the original."""
-    store = CountingStore(MemoryStore())
-    zarr.create_array(store, data=np.arange(1, 9), chunks=(2,))
-    z = zarr.open_array(store, mode="r")
-    store.reset()
-    np.testing.assert_array_equal(z[:3], [1, 2, 3])
-    assert store.reads == 2
-    store.reset()
-    assert z.store.counts == store.counts == Counts()  # type: ignore[attr-defined]
-
-
-def test_a_with_block_counts_for_the_same_store() -> None:
-    """WrapperStore.__enter__ makes a copy; this one is itself."""
-    store = CountingStore(MemoryStore())
-    with store as entered:
-        assert entered is store
-        sync(store.exists("a"))
-    assert store.reads == 1
-    assert not store._is_open
-
-
 def test_a_pickled_copy_counts_for_itself(tmp_path: Path) -> None:
     """A worker in another process starts from zero, on the same data."""
     local = CountingStore(LocalStore(tmp_path))
@@ -321,16 +311,6 @@ def test_a_pickled_copy_counts_for_itself(tmp_path: Path) -> None:
     assert copy.counts == Counts()
     assert copy.get_sync("a").to_bytes() == b"1"
     assert (copy.reads, local.reads) == (1, 0)
-
-
-def test_each_count_has_an_attribute(store: CountingStore) -> None:
-    """The attributes and the snapshot agree."""
-    sync(store.clear())
-    store.set_sync("a", Buffer.from_bytes(b"12"))
-    store.get_sync("a")
-    names = ("reads", "writes", "deletes", "lists", "bytes_read", "bytes_written")
-    assert {name: getattr(store, name) for name in names} == vars(store.counts)
-    assert list(vars(store.counts).values()) == [1, 1, 3, 1, 2, 2]
 
 
 def test_names_show_no_address_and_no_path(tmp_path: Path) -> None:
@@ -349,24 +329,14 @@ def test_names_show_no_address_and_no_path(tmp_path: Path) -> None:
 
 
 def test_no_way_past_the_count_is_left_open() -> None:
-    """Each method that WrapperStore forwards is overridden here, so that a new one in zarr is noticed."""
-    forwarded = {name for name, value in vars(WrapperStore).items() if not name.startswith("__") and callable(value)}
-    assert forwarded - NO_REQUEST <= set(vars(RequestStore))
+    """Each method that WrapperStore forwards is overridden here, so that a new one in zarr is noticed.
 
-
-def test_a_deleted_directory_leaves_nothing_behind(tmp_path: Path) -> None:
-    """The wrapped store deletes: key by key, LocalStore would keep the empty directory."""
-    store = CountingStore(LocalStore(tmp_path))
-    sync(store.set("a/b", Buffer.from_bytes(b"1")))
-    sync(store.delete_dir("a"))
-    assert list(tmp_path.iterdir()) == []
-    assert store.counts == Counts(writes=1, bytes_written=1, lists=1, deletes=1)
-
-
-def test_a_store_must_say_what_a_request_does() -> None:
-    """A subclass that does not would count nothing, silently."""
+    A subclass that does not say what a request does would count nothing, silently.
+    """
     with pytest.raises(TypeError, match="abstract"):
         RequestStore(MemoryStore())  # type: ignore[abstract]
+    forwarded = {name for name, value in vars(WrapperStore).items() if not name.startswith("__") and callable(value)}
+    assert forwarded - NO_REQUEST <= set(vars(RequestStore))
 
 
 # --- what is waited for ---
@@ -377,15 +347,6 @@ def clock() -> Callable[[], float]:
     """Seconds since the test began."""
     begin = time.perf_counter()
     return lambda: time.perf_counter() - begin
-
-
-def test_a_request_waits_its_latency(clock: Callable[[], float]) -> None:
-    """One after the other, three requests wait three times, asynchronous or not."""
-    store = SlowStore(MemoryStore(), latency_s=0.02)
-    store.set_sync("a", Buffer.from_bytes(b"1"))
-    sync(store.get("a", PROTOTYPE))
-    store.delete_sync("a")
-    assert clock() >= 0.06
 
 
 def test_requests_wait_side_by_side(clock: Callable[[], float]) -> None:

@@ -27,15 +27,11 @@ def maps() -> np.ndarray:
 
 
 def test_any_hour_is_the_same_whatever_is_asked_with_it(maps: np.ndarray) -> None:
-    """Time enters as a number: a piece of the year is that piece."""
-    np.testing.assert_allclose(temperatures(YEAR[700:720], seed=7), maps[700:720], rtol=0, atol=1e-9)
-
-
-def test_another_seed_is_other_weather_in_the_same_climate(maps: np.ndarray) -> None:
-    """Steps differ by kelvins, means over the year hardly."""
+    """Time enters as a number: a piece of the year is that piece. Another seed is other weather in the same climate."""
     other = temperatures(YEAR, seed=8)
     assert abs(other - maps).max() > 5
     assert abs(other.mean(0) - maps.mean(0)).max() < 2
+    np.testing.assert_allclose(temperatures(YEAR[700:720], seed=7), maps[700:720], rtol=0, atol=1e-9)
 
 
 def test_it_is_cold_in_the_north_and_in_winter(maps: np.ndarray) -> None:
@@ -79,8 +75,11 @@ def stored_file(folder: Path) -> Path:
 
 
 def test_the_synthetic_year_has_the_grid_of_the_real_one() -> None:
-    """One year of its steps, its latitudes, longitudes and unit."""
+    """One year of its steps, its latitudes, longitudes and unit; it says that it is synthetic. There is no third."""
     ds = air_temperature()
+    assert all("Synthetic" in text for text in (ds.attrs["title"], ds["air"].attrs["dataset"]))
+    with pytest.raises(ValueError, match=r"source='era5' is not known. It must be 'synthetic' or 'ncep'"):
+        air_temperature(source="era5")  # type: ignore[arg-type]
     assert ds["air"].dims == ("time", "lat", "lon")
     assert ds["air"].shape == (1460, 25, 53)
     assert (ds.lat.values == np.arange(75, 14, -2.5)).all()
@@ -89,27 +88,10 @@ def test_the_synthetic_year_has_the_grid_of_the_real_one() -> None:
     assert ds["air"].attrs["units"] == "degK"
 
 
-def test_the_synthetic_year_says_that_it_is_synthetic() -> None:
-    """In the title of the dataset, in its description, and in the variable itself."""
-    ds = air_temperature()
-    assert "Synthetic" in ds.attrs["title"]
-    assert "Invented" in ds.attrs["description"]
-    assert "Synthetic" in ds["air"].attrs["dataset"]
-
-
 def test_the_synthetic_year_is_the_same_on_every_machine() -> None:
     """Its hundredths of a kelvin, byte for byte: rounding removes what processors compute differently."""
     hundredths = np.rint(air_temperature()["air"].values * 100).astype("<i2")
     assert hashlib.md5(hundredths.tobytes()).hexdigest() == "95ed4ad6b4024eaa422693f3d293424e"
-
-
-def test_packing_loses_nothing(tmp_path: Path) -> None:
-    """The values are hundredths, and the encoding stores hundredths."""
-    ds = air_temperature().isel(time=slice(8))
-    ds["air"].encoding["_FillValue"] = -32768
-    ds.to_zarr(tmp_path / "air.zarr", consolidated=False)
-    back = xr.open_zarr(tmp_path / "air.zarr", consolidated=False, chunks=None)
-    xr.testing.assert_equal(back, ds)
 
 
 def test_the_real_file_is_loaded_from_the_cache_without_a_network(tmp_path: Path) -> None:
@@ -131,12 +113,6 @@ def test_a_file_of_that_name_does_not_pass_for_the_real_one(tmp_path: Path) -> N
     with pytest.raises(ConnectionError, match=r"air_temperature.nc of the registry is not in .* could not be fetched"):
         air_temperature(source="ncep", folder=tmp_path, registry=registry)
     assert (tmp_path / "air_temperature.nc").read_bytes() == before
-
-
-def test_an_unknown_source_is_refused() -> None:
-    """The error names those there are."""
-    with pytest.raises(ValueError, match=r"source='era5' is not known. It must be 'synthetic' or 'ncep'"):
-        air_temperature(source="era5")  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(not (CACHE / "air_temperature.nc").exists(), reason="the real file is not in the cache")

@@ -29,15 +29,20 @@ def registry_at(folder: Path, url: str, known: str = HASH) -> Path:
 
 
 @pytest.mark.parametrize("known", [HASH, hashlib.sha256(CONTENT).hexdigest()])
-def test_a_file_in_the_cache_needs_no_network(tmp_path: Path, known: str) -> None:
-    """With the right hash, of SHA-256 unless it says otherwise, it is used as it lies there."""
+def test_a_file_in_the_cache_needs_no_network(tmp_path: Path, known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the right hash, of SHA-256 unless it says otherwise, it is used where it lies, or a variable says."""
     (tmp_path / "maps.nc").write_bytes(CONTENT)
-    assert fetch("maps.nc", folder=tmp_path, registry=registry_at(tmp_path, NOWHERE, known)) == tmp_path / "maps.nc"
+    registry = registry_at(tmp_path, NOWHERE, known)
+    assert fetch("maps.nc", folder=tmp_path, registry=registry) == tmp_path / "maps.nc"
+    monkeypatch.setenv("ZARR_NOTEBOOKS_DATA", str(tmp_path))
+    assert fetch("maps.nc", registry=registry) == tmp_path / "maps.nc"
 
 
 def test_what_cannot_be_had_is_said_in_one_sentence(tmp_path: Path) -> None:
-    """With the address and what to do, and no file is left."""
+    """With the address and what to do, and no file is left: neither without a server nor of a page that says 404."""
     cache = tmp_path / "cache"
+    with feed_server([]) as server, pytest.raises(ConnectionError, match=r"maps.nc \(HTTPError\): try again"):
+        fetch("maps.nc", folder=cache, registry=registry_at(tmp_path, f"{server.url}/maps.nc"))
     with pytest.raises(ConnectionError, match=r"could not be fetched from http://127.* try again") as caught:
         fetch("maps.nc", folder=cache, registry=registry_at(tmp_path, NOWHERE))
     assert "\n" not in str(caught.value)
@@ -66,14 +71,6 @@ def test_what_comes_with_a_wrong_hash_is_thrown_away(tmp_path: Path) -> None:
     assert not list(cache.iterdir())
 
 
-def test_an_address_without_the_file_is_a_connection_error(tmp_path: Path) -> None:
-    """The server answers 404, and that is no file with a page of text in it."""
-    cache = tmp_path / "cache"
-    with feed_server([]) as server, pytest.raises(ConnectionError, match=r"maps.nc \(HTTPError\): try again"):
-        fetch("maps.nc", folder=cache, registry=registry_at(tmp_path, f"{server.url}/maps.nc"))
-    assert not list(cache.iterdir())
-
-
 def test_the_registry_gives_a_hash_and_an_address_to_each_file(tmp_path: Path) -> None:
     """Nothing is fetched unchecked, and nothing that it does not name."""
     lines = [line.split() for line in REGISTRY.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
@@ -83,13 +80,6 @@ def test_the_registry_gives_a_hash_and_an_address_to_each_file(tmp_path: Path) -
         assert url.startswith("https://")
     with pytest.raises(ValueError, match=r"'mops.nc' is not in the registry"):
         fetch("mops.nc", folder=tmp_path)
-
-
-def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no folder is named."""
-    monkeypatch.setenv("ZARR_NOTEBOOKS_DATA", str(tmp_path))
-    (tmp_path / "maps.nc").write_bytes(CONTENT)
-    assert fetch("maps.nc", registry=registry_at(tmp_path, NOWHERE)) == tmp_path / "maps.nc"
 
 
 def test_pooch_is_silent_where_there_are_no_widgets() -> None:

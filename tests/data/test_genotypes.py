@@ -10,7 +10,12 @@ from helpers.data import genotypes
 
 
 def test_genotypes_are_copies_or_missing() -> None:
-    """Zero, one or two copies; a few in a thousand are missing, and most are 0."""
+    """Zero, one or two copies; a few in a thousand are missing, and most are 0: most variants are rare, some common."""
+    shares = np.maximum(genotypes((1000, 400)), 0).mean(axis=1) / 2
+    assert np.median(shares) < 0.02
+    assert shares.max() > 0.25
+    np.testing.assert_array_equal(genotypes((50, 40), seed=3), genotypes((50, 40), seed=3))
+    assert (genotypes((50, 40), seed=3) != genotypes((50, 40), seed=4)).any()
     calls = genotypes((600, 500))
     assert calls.shape == (600, 500)
     assert calls.dtype == np.int8
@@ -19,22 +24,9 @@ def test_genotypes_are_copies_or_missing() -> None:
     assert (calls == 0).mean() > 0.6
 
 
-def test_most_variants_are_rare_and_some_are_common() -> None:
-    """Half of the variants have a share of copies below 2 %, and at least one above 25 %."""
-    shares = np.maximum(genotypes((1000, 400)), 0).mean(axis=1) / 2
-    assert np.median(shares) < 0.02
-    assert shares.max() > 0.25
-
-
 def test_samples_share_long_runs() -> None:
     """Samples compress much better than samples put together from any genotypes of the same variants."""
     calls = genotypes((1000, 400))
     mixed = np.random.default_rng(7).permuted(calls, axis=1)
     sizes = [len(bz2.compress(np.ascontiguousarray(each.T).tobytes())) for each in (calls, mixed)]
     assert sizes[0] < 0.6 * sizes[1]
-
-
-def test_a_seed_gives_the_same_genotypes() -> None:
-    """The same seed, the same matrix; another seed, another one."""
-    np.testing.assert_array_equal(genotypes((50, 40), seed=3), genotypes((50, 40), seed=3))
-    assert (genotypes((50, 40), seed=3) != genotypes((50, 40), seed=4)).any()

@@ -134,20 +134,15 @@ def test_a_pattern_wraps_around_the_torus(grid: Grid, row: int, column: int) -> 
 
 
 def test_a_pattern_is_placed_in_the_middle_and_keeps_the_dtype() -> None:
-    """Without a place, in a grid of bool; the whole rectangle counts, its dead cells too."""
+    """Without a place, in a grid of bool; the whole rectangle counts, its dead cells too.
+
+    Dead cells at the end of a row of run lengths are left out, and an empty row is one more ``$``.
+    """
+    rows = [[0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 1], [0, 1, 1, 1]]
+    assert place(np.ones((4, 4), np.uint8), "2bo$o2$b2o!", at=(0, 0)).tolist() == rows
     placed = place(np.ones((4, 5), bool), "obo!")
     assert placed.dtype == np.bool
     assert placed.tolist() == [[True] * 5, [True, True, False, True, True], [True] * 5, [True] * 5]
-
-
-def test_run_lengths_are_decoded() -> None:
-    """Dead cells at the end of a row are left out, and an empty row is one more ``$``."""
-    assert place(np.ones((4, 4), np.uint8), "2bo$o2$b2o!", at=(0, 0)).tolist() == [
-        [0, 0, 1, 1],
-        [1, 0, 0, 1],
-        [0, 0, 0, 1],
-        [0, 1, 1, 1],
-    ]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2)])

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import LogNorm, to_rgba
+from matplotlib.colors import LogNorm
 
 from helpers.live import last_frame
 from helpers.live.still import draw
@@ -72,13 +72,6 @@ def test_cells_stand_as_the_page_has_them() -> None:
     assert (ax.get_aspect(), list(ax.get_xticks())) == (1, [])
 
 
-def test_limits_of_colours_may_come_from_the_dimension() -> None:
-    """As `clim` of hvPlot does."""
-    image = hv.Image(np.eye(3)).redim.range(z=(-5, 5)).opts(colorbar=True)
-    (drawn,) = draw(image, height=3).axes[0].images
-    assert drawn.get_clim() == (-5, 5)
-
-
 def test_counts_have_a_logarithmic_bar() -> None:
     """With the name of what is counted."""
     image = hv.Image(np.array([[1.0, 1000.0], [10.0, 10.0]]), vdims="Count").opts(cnorm="log", colorbar=True)
@@ -99,12 +92,6 @@ def test_points_are_coloured_by_a_column(kind: Any) -> None:
     assert (bar.get_ylabel(), ax.get_title(loc="left"), len(ax.lines)) == ("step", "Both", 1)
 
 
-def test_points_of_one_colour_have_no_bar() -> None:
-    """As they are on the page."""
-    (ax,) = axes_of(hv.Points(TABLE, ["t", "x"]).opts(color="#D55E00"))
-    assert np.asarray(ax.collections[0].get_facecolor()).tolist() == [list(to_rgba("#D55E00"))]
-
-
 def test_curves_with_names_have_a_legend() -> None:
     """Each curve its own."""
     (ax,) = axes_of(hv.Curve(TABLE, "t", "x", label="raw") * hv.Curve(TABLE, "t", "x", label="mean"))
@@ -120,16 +107,6 @@ def test_parts_stand_side_by_side() -> None:
     assert [cells[row, 1].get_text().get_text() for row in range(4)] == ["x", "4", "6", "5"]
     assert right.get_title(loc="left") == "Box"
     assert [5, 5] in [line.get_ydata().tolist() for line in right.lines]  # the median
-
-
-def test_each_group_has_a_box() -> None:
-    """As many boxes as processor cores."""
-    rows = pd.DataFrame({"core": ["0", "0", "1", "1"], "busy": [1.0, 3.0, 7.0, 9.0]})
-    (ax,) = axes_of(hv.BoxWhisker(rows, "core", "busy"))
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1"]
-    heights = [line.get_ydata().tolist() for line in ax.lines]
-    assert [2, 2] in heights  # the medians
-    assert [8, 8] in heights
 
 
 def test_bars_and_areas_have_the_heights_of_the_data() -> None:

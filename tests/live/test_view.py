@@ -178,28 +178,8 @@ async def test_what_the_body_raises_is_shown_and_raised(error: Exception) -> Non
     view.stop()
 
 
-async def test_a_body_that_raises_is_closed_as_one_that_is_stopped() -> None:
-    """What it opened does not stay open: a subscription in Redis, say."""
-    closed = []
-
-    async def body() -> AsyncGenerator[None]:
-        try:
-            yield
-            work(0)
-            yield
-        finally:
-            closed.append(True)
-
-    view = make_view(body)
-    view.start()
-    await view.pictures(1)
-    view.stop()
-    assert await view.ended() == "Stopped after 1 picture."
-    assert closed == [True]
-
-
 async def test_starting_anew_ends_the_run_before() -> None:
-    """Two runs of one view never draw at the same time."""
+    """Two runs of one view never draw at the same time; what a body opened is closed: a subscription in Redis, say."""
     open_sources = []
 
     async def body() -> AsyncGenerator[None]:

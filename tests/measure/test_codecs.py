@@ -63,12 +63,6 @@ def test_a_lost_nan_is_an_infinite_error() -> None:
     assert compare_codecs(data, {"scaled": coding})["max_error"].tolist() == [np.inf]
 
 
-def test_a_chunk_of_fill_has_a_size_too() -> None:
-    """Zeros are written although they are the fill value, booleans are data as well."""
-    table = compare_codecs(np.zeros((10, 10), dtype=bool), {"none": {"compressors": None}})
-    assert table["nbytes"].tolist() == [100]
-
-
 def test_lesson_04_orders_the_codecs_rightly() -> None:
     """What the prose of the lesson says of ratios and speeds is so on this machine."""
     assert [row for row in rows(repeats=3) if not row["ok"]] == []
@@ -94,16 +88,6 @@ def outcomes(array: zarr.Array[Any], file: Path, bits: list[int]) -> dict[str, i
     return dict(found)
 
 
-def test_a_bit_is_flipped_and_flipped_back(tmp_path: Path) -> None:
-    """Twice the same bit gives the same file."""
-    file = tmp_path / "chunk"
-    file.write_bytes(b"abc")
-    flip_bit(file, 8)
-    assert file.read_bytes() == b"acc"
-    flip_bit(file, 8)
-    assert file.read_bytes() == b"abc"
-
-
 @pytest.mark.parametrize("compressors", [None, ZstdCodec(), BloscCodec(), LZ4()], ids=["none", "zstd", "blosc", "lz4"])
 def test_without_a_checksum_flips_come_through_as_data(tmp_path: Path, compressors: Compressors) -> None:
     """Many flips are read as other values, without an error: zarr's default included. The file is whole again."""
@@ -116,21 +100,16 @@ def test_without_a_checksum_flips_come_through_as_data(tmp_path: Path, compresso
 
 
 @pytest.mark.parametrize(
-    "compressors",
-    [[ZstdCodec(), Crc32cCodec()], [Crc32cCodec()]],
-    ids=["zstd and crc32c", "crc32c"],
+    ("compressors", "unnoticed"),
+    [([ZstdCodec(), Crc32cCodec()], 0), ([Crc32cCodec()], 0), (GzipCodec(), 9), (ZstdCodec(checksum=True), 9)],
+    ids=["zstd and crc32c", "crc32c", "gzip", "zstd with checksum"],
 )
-def test_with_crc32c_every_flip_is_an_error(tmp_path: Path, compressors: Compressors) -> None:
-    """Not one of 200 is read."""
-    assert outcomes(written(tmp_path, compressors), tmp_path / "c/0/0", BITS) == {"error": 200}
-
-
-@pytest.mark.parametrize("compressors", [GzipCodec(), ZstdCodec(checksum=True)], ids=["gzip", "zstd with checksum"])
-def test_a_checksum_of_the_data_lets_nothing_wrong_through(tmp_path: Path, compressors: Compressors) -> None:
-    """What is checked is what was decoded: a flip that changes no value may go unnoticed, and does no harm."""
+def test_a_checksum_lets_nothing_wrong_through(tmp_path: Path, compressors: Compressors, unnoticed: int) -> None:
+    """crc32c finds each of 200 flips. A checksum of what was decoded may let one pass that changes no value."""
     found = outcomes(written(tmp_path, compressors), tmp_path / "c/0/0", BITS)
     assert "wrong" not in found
-    assert found["error"] > 190
+    assert found.get("right", 0) <= unnoticed
+    assert sum(found.values()) == 200
 
 
 def test_a_damaged_index_of_a_shard_is_an_error(tmp_path: Path) -> None:

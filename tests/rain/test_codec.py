@@ -55,13 +55,6 @@ def test_missing_is_not_zero_and_a_negative_number_is_no_rain(stored: int, maske
         assert not rain[0, 1:].any()
 
 
-def test_all_of_the_band_is_masked_whatever_its_sign() -> None:
-    """Polewards of 50 degrees north and south, exactly."""
-    band = decode(plain_file(SMALL)).where(lambda ds: abs(ds.lat) > 50, drop=True)
-    assert band.lat.values.tolist() == [57.5, 52.5, -52.5, -57.5]
-    assert all(band[name].isnull().all() for name in FIELDS if name != "source")
-
-
 @pytest.mark.parametrize("fields", ["uncal_precipitation", ["source", "precipitation"]])
 def test_only_the_fields_asked_for_are_decoded(fields: Any) -> None:
     """One by its name or several, with the values that they have among all."""
@@ -131,13 +124,6 @@ def test_the_dataset_follows_the_conventions() -> None:
     assert ds.precipitation.attrs["units"] == "mm/h"
     assert len(ds.source.attrs["flag_values"]) == len(ds.source.attrs["flag_meanings"].split()) == 16
     assert "synthetic" not in ds.attrs
-
-
-def test_attributes_are_the_same_for_every_step() -> None:
-    """So that steps can be joined and appended without losing any."""
-    first, later = (decode(plain_file(replace(SMALL, time=STEP + np.timedelta64(hours, "h")))) for hours in (0, 6))
-    assert first.attrs == later.attrs
-    assert all(first[name].attrs == later[name].attrs for name in first.variables)
 
 
 @st.composite
@@ -221,12 +207,6 @@ def test_the_header_says_what_the_data_are() -> None:
     assert b"synthetic=made_up;_no_rain_fell" in raw
     assert decode(raw).attrs["synthetic"] == "made up; no rain fell"
     assert decode(raw).precipitation.attrs["long_name"] == "synthetic precipitation"
-
-
-def test_what_was_masked_is_stored_as_missing() -> None:
-    """The values of the band are gone for good once it has been masked."""
-    masked = decode(plain_file())
-    assert decode(encode(masked), unreliable="decode").identical(masked)
 
 
 def test_a_step_may_be_taken_out_of_many() -> None:

@@ -52,7 +52,9 @@ def codec_names(codecs: list[Any]) -> set[str]:
 
 
 def test_all_that_the_core_names_is_there(root: Path, archive: dict[str, Expected]) -> None:
-    """Data types, codecs and key encodings: no more and no less than the specification has."""
+    """Data types, codecs and key encodings: no more, no less than the specification has, in groups to walk through."""
+    for path in archive:
+        assert isinstance(zarr.open(root / Path(path).parent, mode="r"), zarr.Group)
     assert list(archive) == [*CORE, *BEYOND]
     documents = [json.loads((root / path / "zarr.json").read_text()) for path in CORE]
     arrays = [document for document in documents if document["node_type"] == "array"]
@@ -64,22 +66,6 @@ def test_all_that_the_core_names_is_there(root: Path, archive: dict[str, Expecte
     assert not any(document.get("storage_transformers") for document in arrays)
     endings = [document["fill_value"] for document in arrays]
     assert all(spelling in endings for spelling in ("NaN", "Infinity", "-Infinity", "0x7fc00001"))
-
-
-def test_groups_hold_it_together(root: Path, archive: dict[str, Expected]) -> None:
-    """The root and each part are groups, so that a reader can walk to every path."""
-    assert isinstance(zarr.open(root, mode="r"), zarr.Group)
-    for path in archive:
-        assert isinstance(zarr.open(root / Path(path).parent, mode="r"), zarr.Group)
-
-
-def test_expected_metadata_is_what_is_stored(archive: dict[str, Expected]) -> None:
-    """Attributes of every JSON kind, a named dimension and one without a name."""
-    assert archive["metadata/attributes"].attributes["none"] is None
-    assert archive["metadata/group"].values is None
-    assert archive["metadata/dimension-names"].dimension_names == ["time", None]
-    assert archive["shapes/no-dimension"].values is not None
-    assert archive["shapes/no-dimension"].values.shape == ()
 
 
 def test_nothing_is_overwritten(root: Path, archive: dict[str, Expected]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -33,25 +32,22 @@ PAST = {"chunk grid", "storage transformer", "unknown key"}
 
 @pytest.mark.parametrize("reader", READERS)
 def test_each_reader_reads_an_array(reader: str, tmp_path: Path) -> None:
-    """Values with shape and dtype; the settings of Zarr-Python are as before."""
+    """Values with shape and dtype; the settings of Zarr-Python are as before. What is not there it refuses.
+
+    The words hold no place of this machine.
+    """
     values = np.arange(12, dtype="int16").reshape(3, 4)
     zarr.create_array(tmp_path / "steps", data=values, chunks=(2, 2))
     pipeline = zarr.config.get("codec_pipeline.path")
-    answer = read_all(READERS[reader], tmp_path, ["steps"])["steps"]
+    answer, gone = read_all(READERS[reader], tmp_path, ["steps", "gone"]).values()
+    assert gone.values is None
+    assert gone.refusal
+    assert str(tmp_path) not in gone.refusal
     assert answer.values is not None
     assert answer.values.dtype == "int16"
     assert np.array_equal(answer.values, values)
     assert answer.refusal == ""
     assert zarr.config.get("codec_pipeline.path") == pipeline
-
-
-@pytest.mark.parametrize("reader", READERS)
-def test_each_reader_refuses_in_its_own_words(reader: str, tmp_path: Path) -> None:
-    """What is not there is no crash, and the words hold no place of this machine."""
-    answer = read_all(READERS[reader], tmp_path, ["gone"])["gone"]
-    assert answer.values is None
-    assert answer.refusal
-    assert str(tmp_path) not in answer.refusal
 
 
 def test_zarrs_does_not_fall_back_to_zarr_python(tmp_path: Path) -> None:
@@ -117,24 +113,18 @@ def test_zarrita_reads_past_what_it_must_refuse(tmp_path: Path) -> None:
 
 @needs_zarrita
 def test_values_keep_every_bit(tmp_path: Path) -> None:
-    """Integers beyond 2**53, NaN with a payload, minus zero, and dimensions in their order."""
+    """Integers beyond 2**53, NaN with a payload, minus zero, dimensions in their order; what is missing is refused."""
     whole = np.array([[2**53 + 1, -(2**63)], [2**63 - 1, 0]])
     real = np.array([[-0.0, np.nan], [np.inf, 5e-324]])
     zarr.create_array(tmp_path / "whole", data=whole, filters=[zarr.codecs.TransposeCodec(order=(1, 0))])
     zarr.create_array(tmp_path / "real", data=real, chunks=(1, 2))
-    answers = read_with_zarrita(tmp_path, ["whole", "real"])
+    answers = read_with_zarrita(tmp_path, ["whole", "real", "gone"])
+    assert answers["gone"].refusal.startswith("Not found")
+    assert str(tmp_path) not in answers["gone"].refusal
     for name, values in {"whole": whole, "real": real}.items():
         found = answers[name].values
         assert found is not None
         assert (found.dtype, found.shape, found.tobytes()) == (values.dtype, values.shape, values.tobytes())
-
-
-@needs_zarrita
-def test_what_is_missing_is_a_refusal(tmp_path: Path) -> None:
-    """It names no place of this machine."""
-    (answer,) = read_with_zarrita(tmp_path, ["gone"]).values()
-    assert answer.refusal.startswith("Not found")
-    assert str(tmp_path) not in answer.refusal
 
 
 @needs_zarrita
@@ -153,9 +143,3 @@ def test_a_machine_without_zarrita_gets_no_answers(tmp_path: Path, monkeypatch: 
     assert node_program() is None
     assert read_with_zarrita(tmp_path, ["a"]) == {}
     assert "`make javascript`" in ZARRITA_MISSING
-
-
-def test_without_node_there_is_no_zarrita(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages alone do not run."""
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert node_program() is None
