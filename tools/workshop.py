@@ -132,7 +132,10 @@ def write_copies(lessons: Sequence[Lesson], folder: Path = WORKSHOP) -> list[Pat
         (folder / name).mkdir(parents=True, exist_ok=True)
         for lesson in lessons:
             written.append(folder / name / lesson.path.name)
-            nbformat.write(make(lesson), written[-1])
+            copy = make(lesson)
+            for cell in copy.cells:  # the quiz lies beside them
+                cell.source = cell.source.replace(f"](../teaching/{QUIZ.name})", f"]({QUIZ.name})")
+            nbformat.write(copy, written[-1])
         written.append(folder / name / QUIZ.name)
         nbformat.write(opened(quiz) if name == "instructor" else unsolved(quiz), written[-1])
     shutil.copytree(ROOT / "images", folder / "images", dirs_exist_ok=True)  # lesson 11 shows one
