@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import zarr
-from zarr.codecs import BloscCodec, CastValue, ScaleOffset, ShardingCodec, ZstdCodec
+from zarr.codecs import BloscCodec, CastValue, GzipCodec, ScaleOffset, ShardingCodec, ZstdCodec
 from zarr.codecs.numcodecs import BitRound, Blosc, Delta, FixedScaleOffset, PackBits, Quantize
 
-from helpers.measure import compare_codecs
+from helpers.measure import compare_codecs, flip_bit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
-    from zarr.abc.codec import ArrayArrayCodec
+    from zarr.abc.codec import ArrayArrayCodec, BytesBytesCodec
 
 SMOOTH = (np.arange(4096) / 100 + np.random.default_rng(7).normal(0, 0.02, 4096)).astype("float32")
 
@@ -32,9 +35,10 @@ def test_the_blosc_of_numcodecs_does_not_shuffle() -> None:
         "numcodecs": {"compressors": Blosc(cname="zstd", clevel=5, shuffle=1)},
         "not shuffled": {"compressors": BloscCodec(cname="zstd", clevel=5, shuffle="noshuffle")},
         "shuffled": {"compressors": BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")},
+        "told": {"compressors": Blosc(cname="zstd", clevel=5, shuffle=1, typesize=4)},
     }
     nbytes = compare_codecs(SMOOTH, codings, repeats=1)["nbytes"]  # type: ignore[arg-type] # mypy infers object
-    assert nbytes["numcodecs"] == nbytes["not shuffled"] > nbytes["shuffled"]
+    assert nbytes["numcodecs"] == nbytes["not shuffled"] > nbytes["shuffled"] == nbytes["told"]
 
 
 def test_delta_of_floats_does_not_come_back() -> None:
@@ -114,3 +118,23 @@ def test_old_names_of_codecs_warn() -> None:
     vars(zarr3).pop("Delta", None)
     with pytest.warns(DeprecationWarning, match="Import Delta via"):
         assert zarr3.Delta is Delta
+
+
+@pytest.mark.parametrize("compressor", [GzipCodec(), ZstdCodec(checksum=True)], ids=["gzip", "zstd with checksum"])
+def test_gzip_and_a_checksum_of_zstd_let_no_flipped_bit_through(tmp_path: Path, compressor: BytesBytesCodec) -> None:
+    """Each flip is an error, or hits a bit that says nothing; none is read as other numbers."""
+    readings = np.round(SMOOTH[:256], 1)
+    zarr.create_array(tmp_path / "z", data=readings, chunks=(256,), compressors=compressor)
+    file = tmp_path / "z/c/0"
+    outcomes: Counter[str] = Counter()
+    for bit in np.random.default_rng(7).choice(8 * file.stat().st_size, 100, replace=False).tolist():
+        flip_bit(file, bit)
+        try:
+            outcomes[
+                "right" if np.array_equal(np.asarray(zarr.open_array(tmp_path / "z")[:]), readings) else "wrong"
+            ] += 1
+        except Exception:
+            outcomes["error"] += 1
+        flip_bit(file, bit)
+    assert outcomes["wrong"] == 0
+    assert outcomes["error"] > 90
