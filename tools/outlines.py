@@ -25,6 +25,11 @@ TEACHING = Path(__file__).parent.parent / "teaching"
 CHOICE, PAGE = TEACHING / "outlines.toml", TEACHING / "outlines.md"
 # What stands before the first part of a lesson, its imports included.
 OPENING = "Opening"
+LEFT_OUT = """A part that an outline leaves out in the middle of a lesson still has to run: a later one may need what it
+makes. Click its first cell, then its last with Shift, press Shift and Enter, and go on to the next part. `python -m
+tools.rehearse half a day` walks through an outline with a stopwatch, and prints what that takes on your machine.
+
+"""
 WELCOME = ("What you'll learn", "What you'll need")
 
 
@@ -104,6 +109,7 @@ def page() -> str:
     outlines = tomllib.loads(CHOICE.read_text(encoding="utf-8"))
     head = "# Outlines\n\n<!-- made by `make readme` from outlines.toml and the lessons: change those -->\n\n"
     head += "The minutes of each part are those of a learner who works alone, by the formula in `tools/minutes.py`.\n\n"
+    head += LEFT_OUT
     return head + "\n".join(table(name, outline, lessons) for name, outline in outlines.items())
 
 
