@@ -1,13 +1,22 @@
-"""Tests of lesson 01: what "In practice" says of Zarr and NumPy and no cell shows."""
+"""Tests of lesson 01: what it says of Zarr, NumPy and the operating system and no cell shows."""
 
 from __future__ import annotations
 
+import ctypes
 import math
-from typing import Any
+import mmap
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import zarr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
 
 SHAPE = (10**10, 10**10)
 
@@ -44,3 +53,31 @@ def test_reshape_can_be_told_not_to_copy() -> None:
     """A transposed table has no strides for one row."""
     with pytest.raises(ValueError, match="copy"):
         np.arange(6).reshape(2, 3).T.reshape(-1, copy=False)
+
+
+def pages_in_memory(mapped: npt.NDArray[Any]) -> int:
+    """Ask Linux how many pages of a memory map are in memory."""
+    answers = (ctypes.c_ubyte * -(-mapped.nbytes // mmap.PAGESIZE))()
+    asked = ctypes.CDLL(None).mincore(ctypes.c_void_p(mapped.ctypes.data), ctypes.c_size_t(mapped.nbytes), answers)
+    assert asked == 0
+    return sum(answer & 1 for answer in answers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which pages are in memory")
+def test_a_line_costs_its_pages_at_least(tmp_path: Path) -> None:
+    """Told not to read ahead, Linux brings in the 200 pages that a line along time touches; untold, many more."""
+    path = tmp_path / "field.bin"
+    np.ones((200, 200, 200)).tofile(path)
+    counts = {}
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        for advice in (mmap.MADV_NORMAL, mmap.MADV_RANDOM):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            mapped = np.memmap(path, dtype="float64", mode="r", shape=(200, 200, 200))
+            mapped._mmap.madvise(advice)  # type: ignore[attr-defined]
+            if pages_in_memory(mapped):
+                pytest.skip("the file system keeps the file in memory")
+            assert mapped[:, 100, 100].sum() == 200
+            counts[advice] = pages_in_memory(mapped)
+            del mapped
+    assert counts[mmap.MADV_RANDOM] == 200 * 4096 // mmap.PAGESIZE < counts[mmap.MADV_NORMAL]
