@@ -1,7 +1,7 @@
 """Reads a ring of frames in Redis: the newest frame, a window of them, or each as it comes.
 
 A frame is read with its label at one instant. A window is a copy, made inside the server at one instant: a lazy array,
-which other processes can compute. Whoever follows sleeps until a notification of the writer comes (pub/sub).
+which other processes can compute; or it is read at once. Whoever follows sleeps until the writer publishes (pub/sub).
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import uuid
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import dask.array as da
 import numpy as np
-import xarray as xr
 from zarr.abc.store import RangeByteRequest
 
 from helpers.stream.memory import require_room_for_window
@@ -41,6 +39,8 @@ from helpers.units import format_seconds, is_integer, require_number
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
+    import dask.array as da
+    import xarray as xr
     from redis.client import PubSub
 
     from helpers.redis import FrozenKeys, RedisKeys, RedisStore
@@ -262,6 +262,8 @@ class Window:
 
     def lazy(self) -> da.Array:
         """Return the frames as a Dask array, with chunks of several frames, about 12 MiB each."""
+        import dask.array as da  # here: a program that only writes starts in half the time
+
         many = max(1, TASK_NBYTES // self.ring.nbytes)
         return da.from_array(  # type: ignore[no-untyped-call, no-any-return]
             self,
@@ -368,19 +370,22 @@ class FrameReader:
         self._require_open()
         return self._as_array(self._latest())
 
-    def window(self, n: int | None = None) -> xr.DataArray:
-        """Return the newest frames, to be computed when you like.
+    def window(self, n: int | None = None, *, lazy: bool = True) -> xr.DataArray:
+        """Return the newest frames, to be computed when you like, or read at once.
 
         Parameters
         ----------
         n : int, optional
             How many at most; all that the ring holds by default.
+        lazy : bool, default True
+            Whether to copy the frames inside the server and fetch them when they are computed, here or in other
+            processes. Otherwise they are fetched now, without a copy: faster, where all of them fit into memory.
 
         Returns
         -------
         xarray.DataArray
-            Of dimensions ``time``, ``y`` and ``x``, on Dask. ``time`` holds the steps, ascending; a step that is
-            missing is left out.
+            Of dimensions ``time``, ``y`` and ``x``, on Dask if it is lazy. ``time`` holds the steps, ascending; a step
+            that is missing is left out.
 
         Raises
         ------
@@ -391,17 +396,24 @@ class FrameReader:
 
         Notes
         -----
-        It is a copy, made inside the server at one instant: it takes memory there until the array is garbage
-        collected, half an hour at most. Computed later, or after a restart of the server, it raises RuntimeError.
-        Pickled for another process, which may need it longer, it stays for the whole half hour.
+        All frames are of one instant. A lazy window is a copy inside the server, where it takes memory until the array
+        is garbage collected, half an hour at most. Computed later, or after a restart of the server, it raises
+        RuntimeError. Pickled for another process, which may need it longer, it stays for the whole half hour.
         """
+        import xarray as xr
+
         self._require_open()
         if n is not None and not (is_integer(n) and n >= 1):
             msg = f"n={n!r} is not allowed. It must be a whole number, 1 or more, or None for all frames."
             raise ValueError(msg)
-        window = self._copy(n)
-        coordinates = {"time": np.array(window.steps, np.int64)}
-        return xr.DataArray(window.lazy(), coordinates, ("time", "y", "x"), name="frames")
+        cells: da.Array | Frame
+        if lazy:
+            window = self._copy(n)
+            steps, cells = window.steps, window.lazy()
+        else:
+            steps, cells = self._read_now(n)
+        coordinates = {"time": np.array(steps, np.int64)}
+        return xr.DataArray(cells, coordinates, ("time", "y", "x"), name="frames")
 
     def follow(self, *, timeout_s: float = 5.0) -> Generator[xr.DataArray]:
         """Yield the newest frame again and again, each as it comes.
@@ -517,6 +529,19 @@ class FrameReader:
         there = (step for step in newest_steps(labels_from(time)) if ring.frame_key(step) in copies.held)
         return Window(copies, ring, tuple(there))
 
+    def _read_now(self, n: int | None) -> tuple[tuple[int, ...], Frame]:
+        """Return the steps of the newest frames, all for None, and the frames, as they are at one instant."""
+        keys = [self.ring.frame_key(step) for step in newest_steps(labels_from(self.keys.read([(TIME, None)])[0]), n)]
+        frames, time, *values = self.keys.read([(key, None) for key in (FRAMES, TIME, *keys)])
+        require_same(frames, self._frames, where=self._where)
+        held = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        # The writer may have gone on: which step a slot holds, only the labels say that were read with it.
+        steps = tuple(step for step in newest_steps(labels_from(time)) if self.ring.frame_key(step) in held)
+        cells = np.empty((len(steps), *self.shape), self.dtype)
+        for cell, step in zip(cells, steps, strict=True):
+            self.ring.decode(held[self.ring.frame_key(step)], out=cell)
+        return steps, cells
+
     def _require_open(self) -> None:
         if self.closed:
             msg = "this reader is closed: make a new one."
@@ -535,4 +560,6 @@ class FrameReader:
             follower.close()
 
     def _as_array(self, shown: Shown) -> xr.DataArray:
+        import xarray as xr
+
         return xr.DataArray(self.ring.decode(shown.value), {"time": shown.step}, ("y", "x"), name="frames")

@@ -73,19 +73,22 @@ def test_the_newest_frame_is_labelled(reader: FrameReader) -> None:
 
 @pytest.mark.parametrize(("n", "steps"), [(None, [3, 4, 5, 6, 7]), (2, [6, 7]), (1, [7]), (5, [3, 4, 5, 6, 7])])
 def test_a_window_holds_the_newest_frames(reader: FrameReader, n: int | None, steps: list[int]) -> None:
-    """In the order of their steps, on Dask."""
+    """In the order of their steps, on Dask or read at once."""
     window = reader.window(n)
     assert isinstance(window.data, da.Array)
     assert (window.dims, window.dtype, window.name) == (("time", "y", "x"), np.dtype("uint8"), "frames")
     assert (window.time.values.tolist(), window.time.dtype) == (steps, np.dtype("int64"))
     np.testing.assert_array_equal(window, [frame_of(step) for step in steps])
+    now = reader.window(n, lazy=False)
+    assert isinstance(now.data, np.ndarray)
+    xr.testing.assert_identical(now, window.load())
 
 
 def test_a_window_may_ask_for_more_than_there_is(store: RedisStore) -> None:
     """It has what is there."""
     with FrameWriter(store, SHAPE, slots=SLOTS) as writer, FrameReader(store) as reader:
         assert reader.window().shape == (0, *SHAPE)
-        assert reader.window(3).load().shape == (0, *SHAPE)
+        assert reader.window(3).load().shape == reader.window(3, lazy=False).shape == (0, *SHAPE)
         for step in range(2):
             writer.append(frame_of(step))
         assert reader.window(100).time.values.tolist() == [0, 1]
@@ -150,15 +153,18 @@ def test_the_newest_frame_costs_the_same_however_many_there_are(store: RedisStor
 
 
 def test_a_window_reads_nothing_until_it_is_computed(store: RedisStore, writer: FrameWriter) -> None:
-    """Then each frame once."""
+    """Then each frame once. Read at once, it takes two commands and no copy."""
     assert writer.newest == 7
     with FrameReader(store) as reader:
         windows: list[Any] = []
         _, taking = cost(store, lambda: windows.append(reader.window()))
         _, computing = cost(store, windows[0].load)
+        commands, at_once = cost(store, lambda: reader.window(lazy=False))
     frames = SLOTS * SHAPE[0] * SHAPE[1]
     assert taking < frames // 3
     assert frames < computing < frames + 5000
+    assert commands == {"cmdstat_get": 1, "cmdstat_mget": 1}
+    assert frames < at_once < frames + 5000
 
 
 def test_a_window_stays_as_it_was(store: RedisStore, writer: FrameWriter) -> None:
@@ -331,7 +337,7 @@ def test_windows_are_of_one_instant(store: RedisStore) -> None:
         thread = threading.Thread(target=write)
         thread.start()
         try:
-            windows = [reader.window() for _ in range(50)]
+            windows = [reader.window(lazy=number % 2 == 0) for number in range(60)]
         finally:
             over.set()
             thread.join()
