@@ -10,7 +10,7 @@ import pytest
 
 from tools import paths
 from tools.lessons import read_lessons
-from tools.site import DOCS, ROOT, TEACHING
+from tools.site import DOCS, ROOT, TEACHING, placed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert file.exists(), f"{page.name} links to {target}, which is not there"
         if anchor and file.suffix == ".md":
             assert f'id="{anchor}"' in file.read_text(encoding="utf-8"), f"{file.name} has no place {anchor!r}"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_pictures_are_found_on_the_site(page: Path) -> None:
+    """Where `docs/` becomes the top of the site, with `images/` in it."""
+    for address in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", placed(page.read_text(encoding="utf-8"), deeper=False)):
+        assert any((folder / address).exists() for folder in (DOCS, ROOT) if ".." not in address), address
 
 
 def test_the_paths_are_drawn_as_they_are() -> None:

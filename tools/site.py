@@ -99,6 +99,20 @@ def lessons_page(lessons: list[Lesson]) -> str:
     return f"# The lessons\n\n{told}\n\n```{{toctree}}\n:hidden:\n\n{rows}\n```\n"
 
 
+def placed(text: str, deeper: bool) -> str:
+    """Return a page with the addresses that all has on the site; a page that is `deeper` lies in a folder."""
+    up = "../" if deeper else ""
+    text = _BESIDE.sub(rf"]({up}lessons/\1", text)
+    for old, new in (
+        ("../README.md", f"{up}index.md"),
+        ("../docs/", up),
+        ("../CONTRIBUTING.md", f"{up}contributing.md"),
+        ("../images/", f"{up}images/"),
+    ):
+        text = text.replace(f"]({old}", f"]({new}")
+    return text
+
+
 def assemble(source: Path) -> list[Lesson]:
     """Put everything that the site is made of into the folder `source`, and return the lessons."""
     shutil.copytree(DOCS, source)
@@ -108,6 +122,7 @@ def assemble(source: Path) -> list[Lesson]:
         (source / folder).mkdir()
         for name, text in names.items():
             (source / folder / name).write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "images", source / "images")
     packages.draw(source / "packages.png")
     contributing = _MERMAID.sub(_DRAWN, packages.CONTRIBUTING.read_text(encoding="utf-8"))
     (source / "contributing.md").write_text(re.sub(r"\]\((?!http)[^)]*\)", "]", contributing), encoding="utf-8")
@@ -116,15 +131,7 @@ def assemble(source: Path) -> list[Lesson]:
     for lesson in lessons:
         nbformat.write(site_cells(interactive(lesson)), source / "lessons" / lesson.path.name)
     for page in [*source.glob("*.md"), *source.glob("teaching/*.md")]:
-        up = "../" if page.parent != source else ""
-        text = _BESIDE.sub(rf"]({up}lessons/\1", page.read_text(encoding="utf-8"))
-        for old, new in (
-            ("../README.md", f"{up}index.md"),
-            ("../docs/", up),
-            ("../CONTRIBUTING.md", f"{up}contributing.md"),
-        ):
-            text = text.replace(f"]({old}", f"]({new}")
-        page.write_text(text, encoding="utf-8")
+        page.write_text(placed(page.read_text(encoding="utf-8"), page.parent != source), encoding="utf-8")
     return lessons
 
 
