@@ -54,7 +54,7 @@ def draw_append(ax: Axes, keys: Sequence[str], readers: Mapping[str, Sequence[st
     for row, sights in enumerate(readers.values(), 1):
         for place, sight in enumerate(sights):
             colour = RED if "torn" in sight or "cannot" in sight else GREY if sight == sights[0] else GREEN
-            _box(ax, (max(place, 0.5) + 0.02, place + 0.98), row, colour, fill(sight, 9))
+            _box(ax, (max(place, 0.5) + 0.02, place + 0.98), row, colour, fill(sight, 9 if place else 6))
     _rows(ax, ["written", *readers], len(keys) + 1)
     _legend(ax, KINDS)
     return {kind: kinds.count(kind) for kind in KINDS}
