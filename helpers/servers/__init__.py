@@ -2,9 +2,9 @@
 
 They listen on loopback only, keep nothing, and are gone when their Python is gone. S3 and Azure stand behind a
 `CountingProxy`, which counts requests and bytes, adds latency, and breaks requests when told to; the feed server has
-a catalogue that grows, and faults to inject. Lesson 07 reads from clouds, 06, 10 and 11 use Redis, 12 appends what a
-feed publishes and writes to S3, 13 lets virtual archives point into S3; `guarded_program` runs whatever else a lesson
-starts. ``python -m helpers.servers`` says which server programs were found.
+a catalogue that grows, and faults to inject. Lesson 07 reads from clouds, 06, 10 and 11 use Redis, 12 and 13
+append what a feed publishes, 13 into S3, and 14 lets virtual archives point into S3; `guarded_program` runs whatever
+else a lesson starts. ``python -m helpers.servers`` says which server programs were found.
 """
 
 from helpers.servers.azure import ACCOUNT, ACCOUNT_KEY, AZURITE_MISSING, AzureServer, azure_program, azure_server
