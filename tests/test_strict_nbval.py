@@ -43,7 +43,7 @@ def compare(notebooks: dict[str, NotebookNode], folder: Path, *, how: str = "--n
     for name, path in paths.items():
         nbformat.write(notebooks[name], path)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "-p", "tools.strict_nbval"]
-    command += [f"--rootdir={folder}", "-p", "no:cacheprovider"]
+    command += [f"--rootdir={folder}", "-p", "no:cacheprovider", "-p", "no:zarr", "-p", "no:hypothesispytest"]
     command += [how, "--nbval-current-env", "--nbval-cell-timeout=3"]
     temporary = folder / "temporary"
     temporary.mkdir(exist_ok=True)
