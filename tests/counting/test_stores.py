@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROTOTYPE = default_buffer_prototype()
-PACE = {"latency_s": 0.0001, "bandwidth_Bps": 1e9}
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
 # Methods that make no request: state, capabilities and copies of the store.
 NO_REQUEST = {
@@ -38,14 +37,31 @@ NO_REQUEST = {
 
 # --- zarr's conformance suite, with each wrapper around each kind of store, and around the other wrapper ---
 
+PACE = {"latency_s": 0.0001, "bandwidth_Bps": 1e9}
+PAIRS: dict[str, tuple[type[RequestStore], Callable[..., Store], dict[str, float]]] = {
+    "counting memory": (CountingStore, MemoryStore, {}),
+    "counting local": (CountingStore, LocalStore, {}),
+    "counting slow": (CountingStore, lambda **kwargs: SlowStore(MemoryStore(**kwargs), latency_s=0.0001), {}),
+    "slow memory": (SlowStore, MemoryStore, PACE),
+    "slow local": (SlowStore, LocalStore, PACE),
+    "slow counting": (SlowStore, lambda **kwargs: CountingStore(MemoryStore(**kwargs)), PACE),
+}
 
-class Conformance(StoreTests[Any, Buffer]):
-    """What the suite needs to know about a wrapper."""
 
-    __test__ = False
+def innermost(store: Any) -> Store:
+    """Unwrap to the store that zarr brings: the suite wants to look at it past the wrappers."""
+    return innermost(store._store) if hasattr(store, "_store") else store
+
+
+class TestWrappers(StoreTests[Any, Buffer]):
+    """Each conforms."""
+
     buffer_cls = Buffer
-    make_inner: Any
-    pace: Any = {}  # noqa: RUF012
+
+    @pytest.fixture(autouse=True, params=PAIRS.values(), ids=list(PAIRS))
+    def pair(self, request: pytest.FixtureRequest) -> None:
+        """Wrapper, what makes what it wraps, and its pace."""
+        self.store_cls, self.make_inner, self.pace = request.param
 
     @pytest.fixture
     def inner(self, tmp_path: Path) -> dict[str, Any]:
@@ -53,11 +69,11 @@ class Conformance(StoreTests[Any, Buffer]):
 
     @pytest.fixture
     def store_kwargs(self, inner: dict[str, Any]) -> dict[str, Any]:
-        return {"store": type(self).make_inner(**inner), **self.pace}
+        return {"store": self.make_inner(**inner), **self.pace}
 
     @pytest.fixture
     def open_kwargs(self, inner: dict[str, Any]) -> dict[str, Any]:
-        return {"store_cls": type(self).make_inner, **inner, **self.pace}
+        return {"store_cls": self.make_inner, **inner, **self.pace}
 
     async def set(self, store: Any, key: str, value: Any) -> None:
         await innermost(store).set(key, value)
@@ -73,72 +89,6 @@ class Conformance(StoreTests[Any, Buffer]):
 
     def test_store_supports_listing(self, store: Any) -> None:
         assert store.supports_listing
-
-
-def innermost(store: Any) -> Store:
-    """Unwrap to the store that zarr brings: the suite wants to look at it past the wrappers."""
-    return innermost(store._store) if hasattr(store, "_store") else store
-
-
-def slow_memory(**kwargs: Any) -> Store:
-    """Make the inside of CountingStore(SlowStore(MemoryStore()))."""
-    return SlowStore(MemoryStore(**kwargs), latency_s=0.0001)
-
-
-def counting_memory(**kwargs: Any) -> Store:
-    """Make the inside of SlowStore(CountingStore(MemoryStore()))."""
-    return CountingStore(MemoryStore(**kwargs))
-
-
-class TestCountingMemory(Conformance):
-    """CountingStore(MemoryStore()) conforms."""
-
-    __test__ = True
-    store_cls = CountingStore
-    make_inner = MemoryStore
-
-
-class TestCountingLocal(Conformance):
-    """CountingStore(LocalStore(…)) conforms."""
-
-    __test__ = True
-    store_cls = CountingStore
-    make_inner = LocalStore
-
-
-class TestCountingSlow(Conformance):
-    """CountingStore(SlowStore(MemoryStore())) conforms."""
-
-    __test__ = True
-    store_cls = CountingStore
-    make_inner = staticmethod(slow_memory)
-
-
-class TestSlowMemory(Conformance):
-    """SlowStore(MemoryStore()) conforms."""
-
-    __test__ = True
-    store_cls = SlowStore
-    pace = PACE
-    make_inner = MemoryStore
-
-
-class TestSlowLocal(Conformance):
-    """SlowStore(LocalStore(…)) conforms."""
-
-    __test__ = True
-    store_cls = SlowStore
-    pace = PACE
-    make_inner = LocalStore
-
-
-class TestSlowCounting(Conformance):
-    """SlowStore(CountingStore(MemoryStore())) conforms."""
-
-    __test__ = True
-    store_cls = SlowStore
-    pace = PACE
-    make_inner = staticmethod(counting_memory)
 
 
 # --- what is counted ---
