@@ -94,7 +94,7 @@ def reference() -> dict[str, str]:
 
 def lessons_page(lessons: list[Lesson]) -> str:
     """Return the page that lists the lessons."""
-    rows = "\n".join(lesson.path.stem for lesson in lessons)
+    rows = "\n".join(f"{lesson.number} {lesson.title} <{lesson.path.stem}>" for lesson in lessons)
     told = "\n".join(f"- [{lesson.number} {lesson.title}]({lesson.path.name}): {lesson.makes}" for lesson in lessons)
     return f"# The lessons\n\n{told}\n\n```{{toctree}}\n:hidden:\n\n{rows}\n```\n"
 
