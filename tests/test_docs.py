@@ -56,6 +56,16 @@ def test_pictures_are_found_on_the_site(page: Path) -> None:
         assert any((folder / address).exists() for folder in (DOCS, ROOT) if ".." not in address), address
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pictures_are_told_in_words(page: Path) -> None:
+    """Who cannot see a picture reads what is on it."""
+    text = page.read_text(encoding="utf-8")
+    told = re.findall(r"!\[([^\]]*)\]\(", text) + [
+        "".join(re.findall(r'alt="([^"]*)"', tag)) for tag in re.findall(r"<img[^>]*>", text)
+    ]
+    assert all(len(words) >= 20 for words in told), told
+
+
 def test_the_paths_are_drawn_as_they_are() -> None:
     """The picture shows what docs/paths.toml says."""
     assert paths.PICTURE.read_text(encoding="utf-8") == paths.picture(read_lessons()), "run `make readme`"
