@@ -241,7 +241,7 @@ def test_without_a_number_all_are_made_and_listed(
     linked = re.findall(r'href="([\w.]+)"', index)
     assert linked == [f"{each.path.stem}.html" for each in lessons]
     assert all((tmp_path / name).exists() for name in linked)
-    assert [int(number) for number in re.findall(r"(\d+) slides?<br>", index)] == [
+    assert [int(number) for number in re.findall(r"(\d+) slides?<p>", index)] == [
         sum(map(len, read_columns(each.notebook))) for each in lessons
     ]
     assert len(capsys.readouterr().out.splitlines()) == len(lessons) + 1
@@ -250,7 +250,7 @@ def test_without_a_number_all_are_made_and_listed(
 def test_the_list_holds_no_link_to_a_notebook(tmp_path: Path) -> None:
     """What a lesson makes is told in words."""
     made = write_index([lesson(markdown("a", "slide"))], tmp_path).read_text(encoding="utf-8")
-    assert "99 A &lt; B</a>, 1 slide<br>" in made
+    assert "99 A &lt; B</a>, 1 slide<p>" in made
 
 
 def test_the_talk_becomes_slides(tmp_path: Path, reveal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,7 @@ main {{ max-width: 46em; margin: 0 auto; padding: 1em; }}
 h1, a {{ color: #00456e; }}
 ol {{ list-style: none; padding: 0; }}
 li {{ margin-bottom: 1em; }}
+li p {{ margin: 0; }}
 kbd {{ border: 1px solid #767676; border-radius: 3px; padding: 0 .35em; font-size: .9em; }}
 </style>
 </head>
@@ -231,7 +232,7 @@ def write_index(lessons: Sequence[Lesson], folder: Path = SLIDES) -> Path:
     counts = [sum(map(len, read_columns(lesson.notebook))) for lesson in lessons]
     rows = [
         f'<li><a href="{lesson.path.stem}.html">{escape(f"{lesson.number} {lesson.title}")}</a>, '
-        f"{count} slide{'' if count == 1 else 's'}<br>{_words(lesson.makes)}</li>"
+        f"{count} slide{'' if count == 1 else 's'}{_words(lesson.makes)}</li>"
         for lesson, count in zip(lessons, counts, strict=True)
     ]
     folder.mkdir(parents=True, exist_ok=True)
