@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from helpers.cost.selections import Grid, Indexer, Picks, Selection, Sizes
+    from helpers.cost.shards import ShardReads
 
 __all__ = [
     "BANDWIDTH_BPS",
@@ -319,36 +320,24 @@ def plan_read(
 def _plan_points(points: npt.NDArray[np.intp], grid: Grid) -> ReadPlan:
     """Predict a read of scattered points, one row each."""
     chunks = np.unique(points // grid.chunks, axis=0)
-    requests, nbytes, round_trips = len(chunks), len(chunks) * grid.chunk_nbytes, len(chunks)
-    if grid.shards is not None:
-        requests, nbytes, round_trips = read_chunks(chunks, grid)
-    return ReadPlan(
-        chunks=len(chunks),
-        objects=len(np.unique(points // (grid.shards or grid.chunks), axis=0)),
-        requests=requests,
-        nbytes_read=nbytes,
-        nbytes_needed=len(points) * grid.itemsize,
-        round_trips=round_trips,
-    )
+    objects = len(np.unique(points // (grid.shards or grid.chunks), axis=0))
+    of_shards = None if grid.shards is None else read_chunks(chunks, grid)
+    return _read_plan(len(chunks), objects, len(points), grid, of_shards)
 
 
 def plan_picks(picks: Picks, grid: Grid) -> ReadPlan:
     """Predict a read as `plan_read` does, from what is parsed already."""
     touched = _touched(picks, grid.chunks)
-    needed = _elements(picks) * grid.itemsize
-    if grid.shards is None or touched == 0:
-        nbytes, objects, requests, round_trips = touched * grid.chunk_nbytes, touched, touched, touched
-    else:
-        requests, nbytes, round_trips = read_shards(picks, grid)
-        objects = _touched(picks, grid.shards)
-    return ReadPlan(
-        chunks=touched,
-        objects=objects,
-        requests=requests,
-        nbytes_read=nbytes,
-        nbytes_needed=needed,
-        round_trips=round_trips,
-    )
+    objects = _touched(picks, grid.shards or grid.chunks)
+    of_shards = None if grid.shards is None else read_shards(picks, grid)
+    return _read_plan(touched, objects, _elements(picks), grid, of_shards)
+
+
+def _read_plan(chunks: int, objects: int, elements: int, grid: Grid, of_shards: ShardReads | None) -> ReadPlan:
+    requests, nbytes, round_trips = of_shards or (chunks, chunks * grid.chunk_nbytes, chunks)
+    needed = elements * grid.itemsize
+    counts = {"chunks": chunks, "objects": objects, "requests": requests, "round_trips": round_trips}
+    return ReadPlan(nbytes_read=nbytes, nbytes_needed=needed, **counts)
 
 
 def plan_write(

@@ -65,7 +65,7 @@ def index_nbytes(chunks_per_shard: int) -> int:
 
 
 def read_shards(picks: Picks, grid: Grid) -> ShardReads:
-    """Count what zarr asks for when it reads a selection, nowhere empty, of a sharded array.
+    """Count what zarr asks for when it reads a selection of a sharded array.
 
     Notes
     -----
@@ -82,9 +82,8 @@ def read_shards(picks: Picks, grid: Grid) -> ShardReads:
     """
     per_shard, merging = _per_shard(grid), _merging(grid)
     each = zip(picks, grid.chunks, grid.shards or grid.chunks, grid.shape, strict=True)
-    patterns = [_patterns(*one) for one in each]
     total = np.zeros(3, dtype=object)  # of Python's integers, which do not overflow
-    for combination in product(*patterns):
+    for combination in product(*(_patterns(*one) for one in each)) if all(picks) else ():
         number = math.prod(count for _, count in combination)
         total += number * np.array(
             _read_shard(per_shard, tuple(pattern for pattern, _ in combination), merging), object

@@ -98,22 +98,8 @@ def peak_memory[Result](function: Callable[..., Result], *arguments: object) -> 
 
 
 def peak_nbytes() -> int:
-    """Return the most bytes of memory that this process has held at once.
-
-    Returns
-    -------
-    int
-        Bytes, the code of Python and its libraries included.
-
-    Notes
-    -----
-    Not `resource.getrusage` on Linux: there a program begins with the peak of the one that started it.
-
-    Examples
-    --------
-    >>> peak_nbytes() > 10_000_000
-    True
-    """
+    """Return the most bytes of memory that this process has held at once, Python and its libraries included."""
+    # Not `resource.getrusage` on Linux: there a program begins with the peak of the one that started it.
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))

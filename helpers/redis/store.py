@@ -302,13 +302,7 @@ class RedisTransaction(RedisStore):
 
 
 class PendingKeys(RedisKeys):
-    """Hold writes back from the `RedisKeys` beneath, and show them to whoever asks here.
-
-    Parameters
-    ----------
-    keys : RedisKeys
-        Where `commit` writes.
-    """
+    """Hold writes back from the `RedisKeys` beneath, until `commit`, and show them to whoever asks here."""
 
     def __init__(self, keys: RedisKeys) -> None:
         super().__init__(keys.url, keys.prefix)

@@ -210,11 +210,9 @@ def fake_redis_server(port: int = 0) -> Iterator[int]:
 
 
 def _listen(port: int) -> TcpFakeServer:
-    """Return a server that listens, and answers in another way than the one of fakeredis 2.40 does.
-
-    That one reads line by line, which makes a value of 5 MB take 9 s, cannot send an answer of some MB (on POSIX),
-    hangs up after each error, and holds back messages until its reader asks for something else (on Windows).
-    """
+    """Return a server that listens, and answers in another way than the one of fakeredis 2.40 does."""
+    # That one reads line by line, which makes a value of 5 MB take 9 s, cannot send an answer of some MB (on POSIX),
+    # hangs up after each error, and holds back messages until its reader asks for something else (on Windows).
     import redis
     from fakeredis import TcpFakeServer
     from fakeredis._clients._tcp_server import TCPFakeRequestHandler

@@ -28,17 +28,7 @@ CLIENTS = 256 * 1024
 
 @dataclass(frozen=True)
 class ServerMemory:
-    """Hold what a Redis says of its memory.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes that it may use: ``maxmemory``.
-    used : int
-        Bytes that it uses.
-    allocator : str
-        What it gets them from: ``libc``, or ``jemalloc-5.3.0``.
-    """
+    """Hold the bytes that a Redis may use (``maxmemory``), those that it uses, and what it gets them from."""
 
     limit: int
     used: int
@@ -74,27 +64,17 @@ def server_memory(keys: RedisKeys) -> ServerMemory:
 
 
 def ring_memory(ring: Ring, memory: ServerMemory) -> tuple[int, int]:
-    """Return the bytes that a ring takes without its frames, and for each slot.
-
-    The first part is for documents, readers, and what a frame takes on its way into the ring: Redis holds it twice
-    then, beside the frame that it replaces. Each slot is counted with its label, which is on its way, too.
-
-    Measured with Redis 7.0 and Valkey 9.1, frames of 1 kB to 4 MB: a full ring goes on if the server has room for two
-    frames and 90 kB. Each reader takes room while it reads, too: 256 KiB are added for all.
-    """
+    """Return the bytes that a ring takes without its frames, and for each slot with its label."""
+    # Redis holds a frame twice on its way into the ring, beside the one that it replaces. Measured with Redis 7.0 and
+    # Valkey 9.1, frames of 1 kB to 4 MB: a full ring goes on if there is room for two frames and 90 kB. Readers take
+    # room while they read, too: 256 KiB are added for all.
     documents = sum(memory.allocated(len(document)) for document in documents_of(ring, ended=True).values())
     frame = memory.allocated(ring.nbytes)
     return 2 * frame + documents + OTHER_KEYS * KEY_OVERHEAD + CLIENTS, frame + KEY_OVERHEAD + LABEL
 
 
 def require_room_for_ring(keys: RedisKeys, ring: Ring, *, held: int) -> None:
-    """Raise if a ring, of whose slots `held` are filled already, will not fit.
-
-    Raises
-    ------
-    OSError
-        With the arithmetic, and the largest number of slots that fits.
-    """
+    """Raise OSError, with the arithmetic, if a ring, of whose slots `held` are filled already, will not fit."""
     memory = server_memory(keys)
     fixed, slot = ring_memory(ring, memory)
     fixed -= CLIENTS if held else 0  # a ring that is in use has its clients among what is used
@@ -114,13 +94,7 @@ def require_room_for_ring(keys: RedisKeys, ring: Ring, *, held: int) -> None:
 
 
 def require_room_for_window(keys: RedisKeys, ring: Ring, *, copies: int, held: int) -> None:
-    """Raise if so many copies of frames would take what the ring, `held` of whose slots are filled, still needs.
-
-    Raises
-    ------
-    OSError
-        With the arithmetic, and the most frames that can be copied.
-    """
+    """Raise OSError, with the arithmetic, if copies take what the ring, `held` slots of it filled, still needs."""
     memory = server_memory(keys)
     fixed, slot = ring_memory(ring, memory)
     kept = fixed + (ring.slots - held) * slot

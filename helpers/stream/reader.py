@@ -125,24 +125,10 @@ def _latest(messages: Sequence[Mapping[str, object]]) -> Notification:
 
 
 class Follower:
-    """Return frames one by one as they come.
+    """Return frames one by one as they come, each within `timeout_s` from when it is asked for, until it has `ended`.
 
-    Parameters
-    ----------
-    reader : FrameReader
-        What reads the ring. Who closes it ends this.
-    timeout_s : float
-        How long to wait for a frame, from the moment at which it is asked for.
-
-    Attributes
-    ----------
-    ended : bool
-        Whether there is nothing more to come.
-
-    Notes
-    -----
-    Two threads may use it: one that polls, and one that closes it meanwhile. The one that is done last ends the
-    subscription.
+    Two threads may use it: one that polls, and one that closes it, or the reader, meanwhile. The one that is done last
+    ends the subscription.
     """
 
     def __init__(self, reader: FrameReader, *, timeout_s: float) -> None:
@@ -234,17 +220,7 @@ class Follower:
 
 
 class Window:
-    """Hold copies of frames as an array of shape (frames, rows, columns); selections are read when asked for.
-
-    Parameters
-    ----------
-    copies : helpers.redis.FrozenKeys
-        The copies, which go when nothing needs them any more.
-    ring : helpers.stream.Ring
-        The ring that they come from.
-    steps : tuple of int
-        Which frames they are, in ascending order.
-    """
+    """Hold copies of frames, of ascending steps, as an array of (frames, rows, columns), read when asked for."""
 
     ndim = 3
 

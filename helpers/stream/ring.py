@@ -239,13 +239,7 @@ def has_ended(group: bytes | None) -> bool:
 
 
 def require_ring(documents: Mapping[str, bytes | None], *, where: str) -> Ring:
-    """Return the ring that `DOCUMENTS` of a store describe; `where` names the store in the error.
-
-    Raises
-    ------
-    FileNotFoundError
-        If they describe none.
-    """
+    """Return the ring that `DOCUMENTS` of a store, which `where` names, describe; FileNotFoundError if they do not."""
     ring = _ring_in(documents)
     if ring is None:
         what = "something else than a ring of frames" if documents.get(GROUP) else "no ring of frames"
@@ -255,24 +249,7 @@ def require_ring(documents: Mapping[str, bytes | None], *, where: str) -> Ring:
 
 
 def require_free(documents: Mapping[str, bytes | None], ring: Ring, *, where: str, keys: Iterable[str]) -> None:
-    """Raise if a store holds something that is not this ring, or a part of it.
-
-    Parameters
-    ----------
-    documents : mapping of str to bytes or None
-        What the store holds under each of `DOCUMENTS`.
-    ring : helpers.stream.Ring
-        The ring.
-    where : str
-        The store, for the error.
-    keys : iterable of str
-        All keys of the store. They are asked for only where no whole ring is.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
+    """Raise ValueError if a store holds what is not this ring, or a part of it; its keys are looked at as needed."""
     found = _ring_in(documents)
     if found == ring:
         return
