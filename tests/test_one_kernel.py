@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 
 from tests.notebooks import notebook_of
@@ -12,6 +13,7 @@ from tools.canonical import IGNORE_OUTPUT
 from tools.lessons import NOTEBOOKS, read_lessons
 from tools.one_kernel import follow, shuffled
 from tools.render import render
+from tools.workshop import is_solution
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +24,15 @@ SEED = int(os.environ.get("LESSONS_SEED", "0"))
 
 @pytest.mark.skipif(not SEED, reason="takes eight minutes: `make test-long` runs it, with LESSONS_SEED=20261127 or so")
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("copy", ["instructor", "learner"])
 @pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"LESSONS_SEED={seed}")
-def test_all_lessons_run_in_one_kernel(seed: int) -> None:
-    """In a random order, each shows to the last character what it shows on a fresh kernel."""
-    lessons = {lesson.number: lesson.notebook for lesson in read_lessons()}
+def test_all_lessons_run_in_one_kernel(seed: int, copy: str) -> None:
+    """In a random order, each shows what it shows on a fresh kernel; with all solutions, or with none."""
+    lessons = {lesson.number: nbformat.from_dict(lesson.notebook) for lesson in read_lessons()}
+    if copy == "learner":
+        seed += 1
+        for notebook in lessons.values():
+            notebook.cells = [cell for cell in notebook.cells if not is_solution(cell)]
     order = shuffled(lessons, seed)
     ran = dict(follow({number: lessons[number] for number in order}, folder=NOTEBOOKS))
     assert list(ran) == order
