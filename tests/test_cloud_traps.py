@@ -6,7 +6,6 @@ import ast
 import configparser
 import os
 import pickle
-import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +23,8 @@ from helpers.cost import plan_read
 from helpers.measure import seconds_of
 from helpers.servers import (
     ACCESS_KEY_ID,
-    AZURITE_MISSING,
     SECRET_ACCESS_KEY,
     S3Server,
-    azure_program,
-    azure_server,
     s3_server,
 )
 from tests.processes import wait_for
@@ -167,23 +163,6 @@ def test_the_cell_that_reads_a_public_archive_reads_one(monkeypatch: pytest.Monk
     assert "AWS_ENDPOINT_URL" not in os.environ
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
     assert known["look_at_rivers"]() == "Skipped: no network here, or the archive has moved (GenericError)."
-
-
-@pytest.mark.skipif(azure_program() is None, reason=AZURITE_MISSING)
-def test_what_adlfs_does_not_list_is_not_consolidated() -> None:
-    """A listing from before hides what was written since, and the consolidated metadata come out without it."""
-    with azure_server() as server:
-        server.create_container("archive")
-        found = {}
-        for cached in (True, False):
-            store = FsspecStore.from_url(f"abfs://archive/{cached}", storage_options={"use_listings_cache": cached})
-            group = zarr.create_group(store)
-            assert list(group) == []
-            group.create_array("steps", data=STEPS)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Consolidated metadata")
-                found[cached] = sorted(zarr.consolidate_metadata(store))
-        assert found == {True: [], False: ["steps"]}
 
 
 def test_what_needs_azurite_is_tagged() -> None:

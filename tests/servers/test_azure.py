@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,6 +135,20 @@ def test_an_archive_is_the_same_wherever_it_lies(server: AzureServer, tmp_path: 
         assert reads_as_written(FsspecStore.from_url("s3://archive/by-obstore", read_only=True))
         assert reads_as_written(adlfs_store("by-obstore", read_only=True), shards=False)
     assert server.requests["PUT"] >= 2 * len(wanted)
+
+
+def test_what_adlfs_does_not_list_is_not_consolidated(server: AzureServer) -> None:  # noqa: ARG001
+    """As lesson 07 says: a listing from before hides what was written since, and the metadata come out without it."""
+    found = {}
+    for cached in (True, False):
+        store = FsspecStore.from_url(f"abfs://archive/{cached}", storage_options={"use_listings_cache": cached})
+        group = zarr.create_group(store)
+        assert list(group) == []
+        group.create_array("steps", data=STEPS)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Consolidated metadata")
+            found[cached] = sorted(zarr.consolidate_metadata(store))
+    assert found == {True: [], False: ["steps"]}
 
 
 def test_obstore_wants_to_hear_the_account() -> None:

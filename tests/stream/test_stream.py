@@ -1,6 +1,6 @@
 """Tests of helpers.stream that take many processes: no frame is torn, mislabelled or miscounted.
 
-STREAM_READS (default 400) and REDIS_KILLS (2) make them longer: `make test-long` asks for 10,000 and 20.
+STREAM_READS (default 200) and REDIS_KILLS (2) make them longer: `make test-long` asks for 10,000 and 20.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.stream_frames import KINDS, faults, frame_of, read_frames, read_throu
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-READS = int(os.environ.get("STREAM_READS", "400"))
+READS = int(os.environ.get("STREAM_READS", "200"))
 RESTARTS = int(os.environ.get("REDIS_KILLS", "2"))
 READERS = 4
 SHAPE = (128, 128)
