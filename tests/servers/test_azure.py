@@ -207,15 +207,6 @@ def test_without_azurite_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the guard of programs needs a shell, which Windows lacks")
-def test_an_azurite_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the program printed is in the error."""
-    program = make_program(tmp_path, "azurite-blob", "echo 'Exit due to unhandled error: no memory' >&2; exit 1")
-    monkeypatch.setattr(module, "azure_program", lambda: program)
-    with pytest.raises(RuntimeError, match=r"did not get ready(.|\n)*no memory"), azure_server():
-        pass
-
-
 @LEAVES_A_CONNECTION
 def test_what_a_client_leaves_behind_is_not_printed(server: AzureServer, caplog: pytest.LogCaptureFixture) -> None:
     """A client like adlfs leaves a connection open when it fails, and asyncio would report that with its address."""

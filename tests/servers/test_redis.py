@@ -178,17 +178,6 @@ def test_a_server_goes_with_its_killed_parent() -> None:
 
 
 @posix
-def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the program printed is in the error."""
-    program = make_program(tmp_path, script='echo "no memory for $2" >&2; exit 1')
-    monkeypatch.setattr(module, "redis_program", lambda: program)
-    port = free_port()
-    says = rf"did not get ready(.|\n)*no memory for {port}"
-    with pytest.raises(RuntimeError, match=says), redis_server(port=port):
-        pass
-
-
-@posix
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [({"policy": "lru"}, "volatile-lru"), ({"maxmemory": "5 MB"}, "5 MB"), ({"maxmemory": -5}, "maxmemory")],

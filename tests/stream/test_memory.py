@@ -13,9 +13,8 @@ import pytest
 import redis
 
 from helpers.redis import RedisKeys, RedisStore
-from helpers.servers import fake_redis_server
 from helpers.stream import FrameReader, FrameWriter, Ring
-from helpers.stream.memory import ServerMemory, require_room_for_ring, ring_memory, server_memory
+from helpers.stream.memory import ServerMemory, require_room_for_ring, server_memory
 from tests.redis_servers import real_redis
 from tests.stream_frames import faults, frame_of
 
@@ -85,14 +84,6 @@ def test_a_server_without_a_limit_takes_any_ring() -> None:
     with real_redis() as server:
         assert server_memory(RedisKeys(server.url)).limit == sys.maxsize
         require_room_for_ring(RedisKeys(server.url), Ring.of((10_000, 10_000), dtype="f8", slots=10**9), held=0)
-
-
-def test_a_server_that_does_not_say_takes_any_ring() -> None:
-    """The stand-in has no limit."""
-    with fake_redis_server() as port:
-        keys = RedisKeys(f"redis://127.0.0.1:{port}")
-        assert server_memory(keys).limit == sys.maxsize
-        keys.close()
 
 
 @pytest.mark.parametrize("shape", [(70, 80), (100, 100), (200, 317), (362, 362), (512, 512)])
@@ -198,10 +189,3 @@ def test_a_full_server_is_waited_for(small: RedisStore) -> None:
         assert writer.append(frame_of(1, (100, 100))) == 1
     with contextlib.closing(FrameReader(small)) as reader:
         assert not +faults(reader.latest())
-
-
-def test_parts_of_the_sum() -> None:
-    """Labels, documents and what is under way once, frames for each slot."""
-    fixed, slot = ring_memory(Ring.of((512, 512), dtype="uint8", slots=10), ServerMemory(0, 0, "libc"))
-    assert slot == 266_240 + 256 + 32
-    assert fixed - 2 * 266_240 < 300_000

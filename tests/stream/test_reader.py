@@ -8,7 +8,6 @@ import gc
 import math
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import time
@@ -193,27 +192,6 @@ def test_a_copy_goes_with_its_window(store: RedisStore, writer: FrameWriter) -> 
         del population
         gc.collect()
         assert store.keys.client.dbsize() == before
-
-
-def test_a_pickled_window_outlives_its_origin(store: RedisStore, writer: FrameWriter) -> None:
-    """The process that gets it may need it later."""
-    assert writer.newest == 7
-    with FrameReader(store) as reader:
-        same = pickle.loads(pickle.dumps(reader.window(3)))
-        gc.collect()
-        publish(writer, 2 * SLOTS)
-        assert same.time.values.tolist() == [5, 6, 7]
-        assert not any(+faults(frame) for frame in same.load())
-
-
-def test_a_window_whose_copy_is_gone_raises(store: RedisStore, writer: FrameWriter) -> None:
-    """It is never filled in."""
-    with FrameReader(store) as reader:
-        window = reader.window()
-        store.keys.client.flushall()
-        publish(writer, SLOTS)
-        with pytest.raises(RuntimeError, match=r"values frozen in .* are gone"):
-            window.load()
 
 
 def test_a_reader_of_another_ring_is_told(store: RedisStore) -> None:

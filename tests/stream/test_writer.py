@@ -364,19 +364,6 @@ def test_a_write_without_the_guard_keeps_it(keys: RedisKeys) -> None:
         assert [fenced.write(each) for each in ({"turn": b"1"}, {"a": b"1"}, {"turn": b"2"})] == ["written"] * 3
 
 
-def test_lost_keys_are_noticed(keys: RedisKeys) -> None:
-    """In the answer to a write."""
-    with FencedWrites(keys, "turn", kept=("a", "b")) as fenced:
-        fenced.begin()
-        fenced.write({"a": b"1", "b": b"1", "turn": b"1"})
-        assert fenced.complete
-        keys.write({"b": None})
-        fenced.write({"turn": b"2"})
-        assert not fenced.complete
-        fenced.write({"b": b"2", "turn": b"3"})
-        assert fenced.complete
-
-
 def test_a_refusal_is_raised(keys: RedisKeys) -> None:
     """As the error that names the server; nothing is written, and the fence holds."""
     with FencedWrites(keys, "turn") as fenced:
@@ -388,19 +375,6 @@ def test_a_refusal_is_raised(keys: RedisKeys) -> None:
         finally:
             keys.client.config_set("min-replicas-to-write", 0)
         assert fenced.write({"turn": b"1"}) == "written"
-
-
-def test_a_lost_connection_is_told_once_and_mended(keys: RedisKeys) -> None:
-    """Whoever begins again has a new one; before it begins there is none."""
-    with FencedWrites(keys, "turn") as fenced:
-        assert fenced.write({"turn": b"1"}) == "lost"
-        fenced.begin()
-        fenced.write({"turn": b"1"})
-        keys.client.client_kill_filter(_type="normal", skipme=True)
-        assert fenced.write({"turn": b"2"}) == "lost"
-        assert fenced.write({"turn": b"2"}) == "lost"
-        assert fenced.begin() == b"1"
-        assert fenced.write({"turn": b"2"}) == "written"
 
 
 def _write_in_child(fenced: FencedWrites, results: multiprocessing.SimpleQueue[str]) -> None:
