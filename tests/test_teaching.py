@@ -181,6 +181,18 @@ def test_an_outline_that_is_too_long_is_refused() -> None:
         outlines.table("x", {**outline, "parts": [{**part, "sections": ["Nothing"]}]}, BY_NUMBER)
 
 
+def test_the_site_shows_figures_live_but_no_tables() -> None:
+    """A table is shown as its picture, which has words."""
+
+    def output(text: str) -> list[nbformat.NotebookNode]:
+        data = {"application/vnd.holoviews_exec.v0+json": "", "text/html": text}
+        return [nbformat.v4.new_output("display_data", data)]
+
+    assert site.is_live(output('{"name":"Figure"}'))
+    assert not site.is_live(output('{"name":"Figure"}, {"name":"DataTable"}'))
+    assert not site.is_live([nbformat.v4.new_output("display_data", {"text/html": "<b>words</b>"})])
+
+
 def test_the_site_gives_pictures_their_words(tmp_path: Path) -> None:
     """And folds solutions."""
     told = nbformat.v4.new_markdown_cell("*The picture: a line.*")

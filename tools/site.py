@@ -34,6 +34,7 @@ CACHE = ROOT / "build" / "site-cache"
 REDIRECTS = DOCS / "redirects.toml"
 _BESIDE = re.compile(r"\]\((?:\.\./)?notebooks/([\w.]+\.ipynb)")
 _DRAWS, _LIVE = re.compile(r"load_bokeh\(\)"), "application/vnd.holoviews"
+_TABLE = '"name":"DataTable"'
 _HELPERS = re.compile(r"\]\(\.\./helpers/(\w+)/[^)]*\)")
 _PLACE = re.compile(r"\]\(#[^)]+\)")  # JupyterLab keeps capitals in the names of places, MyST does not
 _MERMAID = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
@@ -74,9 +75,17 @@ def interactive(lesson: Lesson) -> NotebookNode:
         nbformat.write(ran, cached)
     copy: NotebookNode = nbformat.from_dict(lesson.notebook)
     for cell, ran_cell in zip(copy.cells, nbformat.read(cached, as_version=4).cells, strict=True):
-        if any(_LIVE in mime for output in ran_cell.get("outputs", []) for mime in output.get("data", {})):
+        if is_live(ran_cell.get("outputs", [])):
             cell.outputs = ran_cell.outputs
     return copy
+
+
+def is_live(outputs: list[NotebookNode]) -> bool:
+    """Return whether outputs are shown live: those of HoloViews but its tables, which a screen reader cannot read."""
+    shown = [output.get("data", {}) for output in outputs]
+    return any(_LIVE in mime for data in shown for mime in data) and not any(
+        _TABLE in str(part) for data in shown for part in data.values()
+    )
 
 
 def reference() -> dict[str, str]:

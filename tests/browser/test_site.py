@@ -33,6 +33,8 @@ pytestmark = [
     pytest.mark.skipif(not PAGES, reason="no site: `make site` makes it"),
     pytest.mark.skipif(not AXE.exists(), reason="no axe-core: `make javascript` installs it, with npm"),
 ]
+#: Whether all live figures are drawn.
+DRAWN = "() => window.Bokeh?.documents.length && Bokeh.documents.every(each => each.is_idle)"
 GRAVE = ("serious", "critical")
 
 
@@ -72,7 +74,8 @@ def test_a_page_is_accessible_and_fits_a_phone(name: str, browser: Browser) -> N
     page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto((HTML / name).as_uri(), wait_until="load")
     if "noUi-handle" in (HTML / name).read_text(encoding="utf-8") or "bokeh" in page.content():
-        page.wait_for_timeout(1500)  # sliders are drawn, and then named
+        page.wait_for_function(DRAWN)
+        page.wait_for_timeout(1000)  # then the page mends what is drawn
     page.add_script_tag(path=AXE)
     for scheme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")
