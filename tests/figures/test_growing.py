@@ -34,9 +34,9 @@ def test_changes_are_coloured_by_kind_and_sights_by_what_they_say(ax: Axes) -> N
 
 
 def test_a_key_and_a_sight_stand_in_their_boxes(ax: Axes) -> None:
-    """Both are broken into short lines."""
+    """Both are broken into short lines; the first box is half as wide as the others."""
     draw_append(ax, ["rain/c/1"], {"a reader": ["4 steps, whole", "8 steps, whole"]})
-    assert [each.get_text() for each in ax.texts] == ["rain/\nc/1", "4 steps,\nwhole", "8 steps,\nwhole"]
+    assert [each.get_text() for each in ax.texts] == ["rain/\nc/1", "4\nsteps,\nwhole", "8 steps,\nwhole"]
 
 
 @pytest.mark.parametrize(
