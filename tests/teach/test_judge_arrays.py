@@ -13,7 +13,7 @@ import zarr
 from numcodecs import Zstd  # type: ignore[import-untyped]
 
 from helpers.teach.judges import judges_of
-from tests.judging import said
+from tests.teach.judging import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

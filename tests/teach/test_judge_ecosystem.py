@@ -11,7 +11,7 @@ import zarr
 from helpers.teach import check
 from helpers.teach.judge_ecosystem import _ice
 from helpers.teach.judges import judges_of
-from tests.judging import endless, said
+from tests.teach.judging import endless, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable

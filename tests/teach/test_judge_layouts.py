@@ -12,7 +12,7 @@ from zarr.codecs import BloscCodec
 from zarr.codecs.numcodecs import Delta, Quantize
 
 from helpers.teach.judges import judges_of
-from tests.judging import said
+from tests.teach.judging import said
 
 JUDGES = {**judges_of("03"), **judges_of("04")}
 METER = np.cumsum(np.random.default_rng(3).poisson(2, 100_000))

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from helpers.teach.judges import judges_of
-from tests.judging import endless, raising, said
+from tests.teach.judging import endless, raising, said
 
 da: Any = dask.array  # typed in part
 JUDGES = judges_of("08") | judges_of("09")

@@ -10,7 +10,7 @@ import zarr
 
 from helpers.teach import check
 from helpers.teach.judges import judges_of
-from tests.judging import endless, said
+from tests.teach.judging import endless, said
 
 JUDGES = judges_of("quiz")
 

@@ -18,7 +18,7 @@ from zarr.buffer import default_buffer_prototype
 from zarr.storage import ObjectStore
 
 from helpers.servers import s3_server
-from tests.judging import endless, raising, said
+from tests.teach.judging import endless, raising, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

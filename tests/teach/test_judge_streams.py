@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.judging import endless, raising, said
+from tests.teach.judging import endless, raising, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
