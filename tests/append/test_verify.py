@@ -130,29 +130,6 @@ def rain(first: int, last: int, *, value: float = 1.0) -> xr.Dataset:
     return xr.Dataset({"precipitation": (("time", "x"), np.full((last - first, 3), value))}, {"time": time})
 
 
-def test_an_archive_that_grows_as_it_should_shows_no_fault() -> None:
-    """Every length is seen at most once, the last one for certain, and nothing is wrong."""
-    store = MemoryStore()
-    append(rain(0, 4), store, chunks={"time": 8})
-    said: list[str] = []
-    grown = threading.Event()
-
-    def write() -> None:
-        for first in range(4, 24, 4):
-            append(rain(first, first + 4), store)
-        grown.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    sight = watch(store, until=24, tell=said.append)
-    writer.join()
-    assert grown.is_set()
-    assert not sight.faults
-    assert sight.lengths[-1] == 24
-    assert sight.lengths == sorted(set(sight.lengths))
-    assert said == [f"{length} steps" for length in sight.lengths]
-
-
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
 def test_what_is_wrong_is_named() -> None:
     """Steps without a value, steps that change, and an archive that cannot be opened."""
