@@ -8,7 +8,6 @@ or today's date.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import sys
 import time
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CELL_TIMEOUT_S = 300
+# How the sentence begins that tells of an error.
+STOPPED = "it stops with"
 
 
 def shuffled(numbers: Iterable[str], seed: int) -> list[str]:
@@ -55,7 +56,7 @@ def follow(notebooks: Mapping[str, NotebookNode], *, folder: Path) -> Iterator[t
     ------
     tuple of str and list of str
         The name, and one sentence for each cell that shows something else than what is stored. After a cell that
-        raises, the rest of its notebook does not run.
+        raises, the rest of its notebook does not run: the first sentence says so.
     """
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(cwd=str(folder), extra_arguments=["--IPKernelApp.log_level=ERROR"])
@@ -63,11 +64,14 @@ def follow(notebooks: Mapping[str, NotebookNode], *, folder: Path) -> Iterator[t
         for name, notebook in notebooks.items():
             ran = nbformat.from_dict(notebook)
             client = NotebookClient(ran, km=manager, timeout=CELL_TIMEOUT_S)
-            with contextlib.suppress(CellExecutionError):  # the cell shows it
+            stopped = []
+            try:
                 client.execute()
+            except CellExecutionError as error:
+                stopped = [f"{STOPPED} {error.ename}: {error.evalue}"]
             if client.kc is not None:
                 client.kc.stop_channels()
-            yield name, list(differences(notebook, ran))
+            yield name, [*stopped, *differences(notebook, ran)]
     finally:
         manager.shutdown_kernel(now=True)
 
