@@ -181,6 +181,21 @@ def test_an_outline_that_is_too_long_is_refused() -> None:
         outlines.table("x", {**outline, "parts": [{**part, "sections": ["Nothing"]}]}, BY_NUMBER)
 
 
+def test_the_site_runs_a_lesson_again_only_for_new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was run stays where it belongs when prose is added; other code runs."""
+    monkeypatch.setattr(site, "CACHE", tmp_path / "cache")
+    live = "display({'application/vnd.holoviews_exec.v0+json': '', 'text/html': str(1 + 1)}, raw=True)  # load_bokeh()"
+    words, code = nbformat.v4.new_markdown_cell("Words."), nbformat.v4.new_code_cell(live)
+    shown = site.interactive(made(tmp_path, code))
+    assert shown.cells[1].outputs[0].data["text/html"] == "2"
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_text(cached.read_text(encoding="utf-8").replace('"2"', '"from the cache"'), encoding="utf-8")
+    shown = site.interactive(made(tmp_path, words, code))
+    assert shown.cells[2].outputs[0].data["text/html"] == "from the cache"
+    shown = site.interactive(made(tmp_path, nbformat.v4.new_code_cell(live.replace("1 +", "2 +"))))
+    assert shown.cells[1].outputs[0].data["text/html"] == "3"
+
+
 def test_the_site_shows_figures_live_but_no_tables() -> None:
     """A table is shown as its picture, which has words."""
 

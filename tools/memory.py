@@ -43,7 +43,8 @@ def tree_mb(process: psutil.Process) -> float:
 def peak_mb(lesson: Lesson) -> float:
     """Run a lesson, and return the most memory that its kernel and its children took together, in MB."""
     notebook = nbformat.from_dict(lesson.notebook)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    quiet, place = ["--IPKernelApp.log_level=ERROR"], {"metadata": {"path": str(NOTEBOOKS)}}
+    client = NotebookClient(notebook, timeout=300, extra_arguments=quiet, resources=place)
     peak, done, me = 0.0, threading.Event(), psutil.Process()
 
     def watch() -> None:

@@ -71,11 +71,13 @@ def interactive(lesson: Lesson) -> NotebookNode:
     if not cached.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         ran = nbformat.from_dict(lesson.notebook)
-        NotebookClient(ran, timeout=300, resources={"metadata": {"path": str(lesson.path.parent)}}).execute()
+        quiet, place = ["--IPKernelApp.log_level=ERROR"], {"metadata": {"path": str(lesson.path.parent)}}
+        NotebookClient(ran, timeout=300, extra_arguments=quiet, resources=place).execute()
         nbformat.write(ran, cached)
     copy: NotebookNode = nbformat.from_dict(lesson.notebook)
-    for cell, ran_cell in zip(copy.cells, nbformat.read(cached, as_version=4).cells, strict=True):
-        if is_live(ran_cell.get("outputs", [])):
+    code = ([cell for cell in each.cells if cell.cell_type == "code"] for each in (copy, nbformat.read(cached, 4)))
+    for cell, ran_cell in zip(*code, strict=True):  # of prose there may be more now than when the code ran
+        if is_live(ran_cell.outputs):
             cell.outputs = ran_cell.outputs
     return copy
 
