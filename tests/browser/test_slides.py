@@ -61,7 +61,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module", params=LESSONS, ids=[lesson.number for lesson in LESSONS])
 def lesson(request: pytest.FixtureRequest) -> Lesson:
     """Give one lesson after the other."""
-    return request.param
+    return LESSONS[request.param_index]
 
 
 @pytest.fixture(scope="module")
