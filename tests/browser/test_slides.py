@@ -61,7 +61,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module", params=LESSONS, ids=[lesson.number for lesson in LESSONS])
 def lesson(request: pytest.FixtureRequest) -> Lesson:
     """Give one lesson after the other."""
-    return LESSONS[request.param_index]
+    each: Lesson = request.param
+    return each
 
 
 @pytest.fixture(scope="module")
