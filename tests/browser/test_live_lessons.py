@@ -61,7 +61,7 @@ def test_each_view_of_lesson_11_moves(visit: Visit) -> None:
         figure.scroll_into_view_if_needed()
         before = middle(figure)
         visit.begin_cell(place_of(sending))  # some end as they began, so look while they run
-        assert any(not np.array_equal(middle(figure), before) for _ in range(20)), f"{shown} did not move"
+        assert any(not np.array_equal(middle(figure), before) for _ in range(100)), f"{shown} did not move"
         visit.wait_until_idle()
 
 
