@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What works without an import of its own, and what of ours calls it.
 UNNAMED = {
     "adlfs": "fsspec, for addresses of Azure",
+    "datashader": "holoviews, for rasterize",
     "flask": "moto",
     "flask-cors": "moto",
     "h5netcdf": "xarray, for netCDF files",
