@@ -35,7 +35,8 @@ def small_server() -> Iterator[RedisServer]:
 def small(small_server: RedisServer) -> Iterator[RedisStore]:
     """A store on that server, which is empty and refuses when it is full."""
     with RedisStore(small_server.url, prefix="life") as store:
-        store.keys.client.execute_command("FLUSHALL", "SYNC")  # else Valkey frees memory a little later
+        store.keys.client.config_set("lazyfree-lazy-user-flush", "no")  # else memory is freed a little later
+        store.keys.client.flushall()
         store.keys.client.config_set("maxmemory-policy", "noeviction")
         yield store
 
