@@ -211,7 +211,8 @@ def locked(store: Store, dim: str = "time") -> Iterator[bool]:
         try:
             if len(chain) > 1 and isinstance(inner, LocalStore):  # clear up after the writer that was killed
                 for path in inner.root.rglob("*.partial"):  # what zarr calls a file until it is complete
-                    path.unlink(missing_ok=True)
+                    if not path.name.startswith("append."):  # that is the lock of who tries at this moment
+                        path.unlink(missing_ok=True)
             yield False
         finally:
             for key in _keys(root, chain)[:-1]:  # the first one first: then the archive is free

@@ -144,6 +144,19 @@ def test_of_many_that_try_at_once_one_succeeds(tmp_path: Path, kind: str, left: 
     assert not [key for key in keys(store) if "lock" in key]
 
 
+def test_who_takes_over_clears_up_chunks_and_leaves_the_attempts_of_others(tmp_path: Path) -> None:
+    """A half-written chunk of the dead writer goes; a half-written lock is somebody who tries at this moment."""
+    store = LocalStore(tmp_path)
+    leave(store, pid=dead_process())
+    chunk, attempt = (tmp_path / name for name in (f"rain/c/0.{'ab' * 16}.partial", f"time/append.{'cd' * 16}.partial"))
+    chunk.parent.mkdir(parents=True)
+    chunk.touch()
+    attempt.touch()
+    with locked(store):
+        assert not chunk.exists()
+        assert attempt.exists()
+
+
 def test_writers_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     """Threads that append different steps, and try again when told to wait: all steps are there (zarr #2077)."""
     folder = str(tmp_path / "shared.zarr")
