@@ -8,11 +8,16 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from helpers.servers import RedisServer
+
+
+settings.register_profile("lessons", deadline=None)  # a busy machine is no fault
+settings.load_profile("lessons")
 
 
 @pytest.fixture(scope="module")

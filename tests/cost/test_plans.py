@@ -125,7 +125,7 @@ def make(layout: Layout, *, fresh: bool = False) -> tuple[CountingStore, zarr.Ar
     return store, array
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_a_read_takes_what_was_planned(case: tuple[Layout, Any, dict[str, int]]) -> None:
     """Requests, bytes read and bytes needed, for any basic selection of any array."""
@@ -140,7 +140,7 @@ def test_a_read_takes_what_was_planned(case: tuple[Layout, Any, dict[str, int]])
     assert plan.chunks >= plan.objects
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(fancy_cases())
 def test_a_fancy_read_takes_what_was_planned(case: tuple[Layout, Any, Any]) -> None:
     """Requests, bytes read and bytes needed, for lists, masks, points and blocks."""
@@ -154,7 +154,7 @@ def test_a_fancy_read_takes_what_was_planned(case: tuple[Layout, Any, Any]) -> N
     assert plan.chunks >= plan.objects
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases(), st.booleans())
 def test_a_write_takes_what_was_planned(case: tuple[Layout, Any, dict[str, int]], fresh: bool) -> None:
     """Requests and bytes of both kinds, for any basic selection, whether or not the array was written before."""
@@ -171,7 +171,7 @@ def test_a_write_takes_what_was_planned(case: tuple[Layout, Any, dict[str, int]]
     assert plan.requests == plan.reads + plan.writes == plan.round_trips
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_the_chunks_and_objects_planned_are_those_that_hold_the_selection(
     case: tuple[Layout, Any, dict[str, int]],

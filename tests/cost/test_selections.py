@@ -54,14 +54,14 @@ def test_a_selection_is_read_dimension_by_dimension(selection: Any, picks: tuple
     assert parse_selection(selection, (10, 4)) == picks
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(PICKS, st.integers(1, 20))
 def test_cells_are_counted_as_if_one_by_one(picks: range, size: int) -> None:
     """The formula against the set of cells."""
     assert count_touched(picks, size) == len({element // size for element in picks})
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.integers(0, 50), st.integers(0, 40), st.integers(1, 20), st.integers(0, 10))
 def test_covered_cells_are_counted_as_if_one_by_one(first: int, count: int, size: int, beyond: int) -> None:
     """A cell that the limit cuts off needs to be written up to the limit only."""

@@ -158,7 +158,6 @@ def datasets(draw: st.DrawFn) -> xr.Dataset:
     return make_dataset(ordered, time=header.time, lat=header.lat, lon=header.lon, synthetic=synthetic)
 
 
-@settings(deadline=None)
 @given(datasets())
 def test_a_round_trip_keeps_every_value(ds: xr.Dataset) -> None:
     """Values, missing values, sources, step, grid and attributes; and what is reliable when the rest is masked."""
@@ -168,7 +167,7 @@ def test_a_round_trip_keeps_every_value(ds: xr.Dataset) -> None:
     assert decode(packed).equals(masked.transpose("time", "lat", "lon"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(hnp.arrays("f4", (24, 16), elements=st.floats(0, 319.875, width=32)), st.integers(0, 99))
 def test_any_rain_comes_back_to_the_nearest_hundredth(rain: Any, seed: int) -> None:
     """Rounded once, and then kept."""

@@ -53,7 +53,7 @@ def everything(keys: RedisKeys, prefix: str = "") -> list[str]:
 # --- any text ---
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(prefix=ODD, values=st.dictionaries(ODD, st.binary(max_size=5), max_size=6), start=ODD)
 def test_any_text_is_a_key_and_a_prefix(server: RedisServer, prefix: str, values: dict[str, bytes], start: str) -> None:
     """What patterns and URLs give a meaning, has none: written, read, listed, deleted by prefix."""
@@ -82,7 +82,7 @@ PREFIXES = ["", ":", "::", "a", "a:", ":a", "a/b", "a/", "/a", "%", "%3A", "a%",
 OTHERS = [b"zarr", b"zarr:", b"zarr:a", b"zarr:a/b", b"a", b"\xff\xfe", b"zarr:ab:k", b"zarr:b:k"]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(prefixes=st.lists(ODD | st.sampled_from(PREFIXES), min_size=2, max_size=6, unique=True), key=ODD)
 def test_no_prefix_sees_another_or_what_is_theirs(
     server: RedisServer, admin: redis.Redis, prefixes: list[str], key: str
@@ -140,7 +140,7 @@ def expected(value: bytes | None, asked: ByteRequest | None) -> bytes | None:
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["room", "full"])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     values=st.dictionaries(st.sampled_from("abc"), st.binary(max_size=10)),
     requests=st.lists(st.tuples(st.sampled_from("abcd"), ranges()), min_size=1, max_size=6),
