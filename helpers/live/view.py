@@ -249,7 +249,8 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _button(label: str, color: str, pressed: Callable[[], None]) -> pn.widgets.Button:
-    button = pn.widgets.Button(label=label, color=color, width=80)  # type: ignore[no-untyped-call]
+    readable = [".bk-btn-danger { background-color: #b3261e; }"]  # Bokeh's own red is too bright for white letters
+    button = pn.widgets.Button(label=label, color=color, width=80, stylesheets=readable)  # type: ignore[no-untyped-call]
     button.on_click(lambda _: pressed())
     return button
 
