@@ -74,5 +74,6 @@ def _follow(options: argparse.Namespace, stop: threading.Event) -> None:
 if __name__ == "__main__":
     signalled = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: signalled.set())
+        # In a thread: the one that is interrupted may hold the lock of the event, since it waits for it.
+        signal.signal(number, lambda *_: threading.Thread(target=signalled.set).start())
     sys.exit(main(sys.argv[1:], signalled))

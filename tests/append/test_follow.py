@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -205,7 +206,8 @@ def test_the_program_stops_cleanly(tmp_path: Path) -> None:
         folder = tmp_path / "a.zarr"
         command = [*PROGRAM, "follow", "--feed", server.url, "--to", str(folder)]
         options = ["--downloads", str(tmp_path / "files"), "--every", "0.05"]
-        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program:
+        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as program, ExitStack() as stack:
+            stack.callback(program.kill)  # should it hang, so would the end of this block
             assert program.stdout is not None
             assert "1 step added" in program.stdout.readline()
             server.publish(2)
