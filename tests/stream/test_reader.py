@@ -424,7 +424,7 @@ def test_a_forked_child_leaves_the_copies(copies: Window) -> None:
 
 def test_the_stand_in_streams() -> None:
     """It has no INFO and no limit: frames, windows, takeover and recovery are the same."""
-    with fake_redis_server() as port, RedisStore(f"redis://127.0.0.1:{port}") as store:
+    with fake_redis_server() as port, RedisStore(f"redis://127.0.0.1:{port}?socket_timeout=60") as store:
         with FrameWriter(store, SHAPE, slots=SLOTS) as writer, FrameReader(store) as reader:
             publish(writer, 8)
             window = reader.window()
