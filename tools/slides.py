@@ -83,13 +83,17 @@ body { background: #fff; }
 .reveal .slide-number { left: 16px; right: auto; background: none; color: #595959; font-size: 15px; }
 """
 
-PAGE = """<!DOCTYPE html>
+HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
-<title>{title}</title>
+"""
+
+PAGE = (
+    HEAD
+    + """<title>{title}</title>
 <style>{reset}</style>
 <style>{reveal}</style>
 <style>{style}</style>
@@ -107,14 +111,11 @@ Reveal.initialize({{ width: {width}, height: {height}, margin: 0, center: false,
 </body>
 </html>
 """
+)
 
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>Slides of the lessons</title>
+INDEX = (
+    HEAD
+    + """<title>Slides of the lessons</title>
 <style>
 body {{ font: 18px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #1a1a1a; background: #fff; }}
 main {{ max-width: 46em; margin: 0 auto; padding: 1em; }}
@@ -138,6 +139,7 @@ with notes, the next slide and a clock, <kbd>F</kbd> fills the screen, <kbd>Esc<
 </body>
 </html>
 """
+)
 
 
 @dataclass
